@@ -1,0 +1,68 @@
+# Galago: make (library and command), make test, make demo, make install. No configure step.
+#
+#   make BUILD=build-clang CC=clang            another compiler
+#   make BUILD=build-asan SANITIZE=address,undefined   with sanitizers
+#
+# Every src/**/*.c goes into the library, every cli/*.c into the command, every tests/{unit,ops,golden,property}/*.c is
+# one test program.
+
+CC      ?= cc
+BUILD   ?= build
+PREFIX  ?= /usr/local
+OPT     ?= -O2 -g
+SANITIZE ?=
+
+VERSION := $(shell sed -n 's/.*GALAGO_VERSION "\(.*\)"/\1/p' include/galago.h)
+
+PACKAGES := libjpeg libpng libwebp
+HAVE_CURL := $(shell pkg-config --exists libcurl 2>/dev/null && echo 1)
+
+CFLAGS_ALL = -std=c11 $(OPT) -Wall -Wextra -Wshadow -Werror -Iinclude -Isrc -ffp-contract=off -fvisibility=hidden -fPIC -pthread \
+             $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) $(CFLAGS)
+LDLIBS_ALL = $(shell pkg-config --libs $(PACKAGES) 2>/dev/null || echo -ljpeg -lpng -lwebp) -lm -pthread $(LDLIBS)
+ifneq ($(SANITIZE),)
+CFLAGS_ALL += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+LDFLAGS += -fsanitize=$(SANITIZE)
+endif
+ifeq ($(HAVE_CURL),1)
+CLI_CFLAGS = -DGALAGO_HAVE_CURL $(shell pkg-config --cflags libcurl)
+CLI_LIBS   = $(shell pkg-config --libs libcurl)
+endif
+
+LIB_SRC  := $(sort $(wildcard src/*/*.c src/*/*/*.c))
+LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/%.o)
+CLI_SRC  := $(sort $(wildcard cli/*.c))
+CLI_OBJ  := $(CLI_SRC:%.c=$(BUILD)/%.o)
+TEST_SRC := $(sort $(wildcard tests/unit/*.c tests/ops/*.c tests/golden/*.c tests/property/*.c))
+TEST_BIN := $(TEST_SRC:%.c=$(BUILD)/%)
+
+.PHONY: all lib tests deps clean
+all: $(BUILD)/galago $(BUILD)/libgalago.so
+lib: $(BUILD)/libgalago.a
+tests: $(TEST_BIN)
+
+# Kernels of an instruction set are compiled for it alone; dispatch.c decides at run time whether they may be called.
+$(BUILD)/src/backend/cpu/%_avx2.o: ISA_FLAGS = -mavx2 -mfma -mf16c
+$(BUILD)/src/backend/cpu/%_avx512.o: ISA_FLAGS = -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(ISA_FLAGS) -MMD -MP -c $< -o $@
+$(CLI_OBJ): CFLAGS_ALL += $(CLI_CFLAGS)
+
+$(BUILD)/libgalago.a: $(LIB_OBJ)
+	@rm -f $@
+	$(AR) rcs $@ $^
+$(BUILD)/libgalago.so: $(LIB_OBJ)
+	$(CC) -shared $(LDFLAGS) -Wl,-soname,libgalago.so.0 -o $@ $^ $(LDLIBS_ALL)
+$(BUILD)/galago: $(CLI_OBJ) $(BUILD)/libgalago.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_ALL) $(CLI_LIBS)
+
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/libgalago.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_ALL)
+.PRECIOUS: $(BUILD)/tests/%.o
+
+clean:
+	rm -rf build build-*
+
+-include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(TEST_BIN:=.d)

@@ -1,0 +1,140 @@
+/*
+ * The seam between the network and the machine. A backend is written from this header alone.
+ *
+ * Ops record (or run at once, as the CPU does); submit() makes sure that what was recorded runs; read() returns results.
+ * Ops cannot fail one by one: shapes are right by construction, and the backend keeps its first error for submit().
+ * Activations are f32. Tensors an op writes are never tensors it reads, unless its comment says so.
+ * T tokens at once: the same ops with T > 1 (prefill) and T = 1 (decode); only kernels choose by T.
+ */
+#ifndef BACKEND_BACKEND_H
+#define BACKEND_BACKEND_H
+
+#include "base/error.h"
+#include "base/tensor.h"
+
+typedef struct backend backend;
+
+/* A linear map: w [N, K] of any weight dtype, b [N] f32 or absent. */
+typedef struct linear {
+    tensor w, b;
+} linear;
+
+/* What becomes of a product before it is stored. */
+typedef enum epilogue {
+    EPILOGUE_STORE = 0,  /* y = p */
+    EPILOGUE_ADD,        /* y = y + p: the residual stream */
+    EPILOGUE_GELU_TANH,  /* y = 0.5 p (1 + tanh(sqrt(2/pi) (p + 0.044715 p^3))) */
+    EPILOGUE_GELU_ERF,   /* y = 0.5 p (1 + erf(p / sqrt 2)) */
+    EPILOGUE_GELU_QUICK, /* y = p sigmoid(1.702 p) */
+} epilogue;
+
+/* Where heads lie inside a row of a projection: head h of token t begins at t*row + offset + h*stride. */
+typedef struct head_view {
+    uint32_t n_heads, head_dim;
+    uint32_t offset, stride; /* values, not bytes */
+} head_view;
+
+/* Gated delta rule, qwen3_5.md 3.4 to 3.8. */
+typedef struct delta_params {
+    uint32_t n_k_heads, n_v_heads; /* Hk, Hv; Hv is a multiple of Hk */
+    uint32_t k_head_dim, v_head_dim;
+    bool tiled_heads; /* value head h uses key head h % Hk (GGUF order); else h / (Hv/Hk) (checkpoint order) */
+} delta_params;
+
+/* Axis order T, H, W. Frequencies j = 0..n_freq-1 rotate the pair (j, j + n_freq) by pos[axis[j]] * inv_freq[j]. */
+typedef struct rope_params {
+    uint32_t n_freq;       /* rotary_dim / 2, at most 128 */
+    float inv_freq[128];
+    uint8_t axis[128];     /* 0..n_axes-1 */
+} rope_params;
+
+typedef struct backend_ops {
+    void (*destroy)(backend *b);
+
+    /* ---- memory ---- */
+    /* `size` bytes, zeroed. Errors: MEMORY. */
+    galago_status (*buffer_create)(backend *b, size_t size, buffer **out, error *e);
+    void (*buffer_destroy)(backend *b, buffer *buf); /* NULL allowed */
+    /* A weight from the bytes of a file, row-major in the file's block layout. With `stays` the bytes outlive the backend
+     * (a mapped file) and may be used where they lie; else they are copied. w->type and w->shape are set by the caller
+     * and stay as they are seen; the layout inside is the backend's own. w->buffer becomes one made here, which
+     * buffer_destroy() frees. Errors: MEMORY. */
+    galago_status (*weight_load)(backend *b, tensor *w, const void *bytes, bool stays, error *e);
+    /* dst (whole tensor) = bytes from the host, in row-major order of its type. f32 and i32 tensors. */
+    void (*write)(backend *b, tensor dst, const void *bytes);
+    galago_status (*submit)(backend *b, error *e);
+    /* Copies a whole f32 or i32 tensor to the host; PENDING until it has arrived (the CPU is never pending). */
+    galago_status (*read)(backend *b, void *dst, tensor src, error *e);
+
+    /* ---- rows ---- */
+    /* y[t,:] = table[ids[t],:]      y: [T,D]  table: [V,D] any weight dtype  ids: [T] i32, each < V */
+    void (*embed)(backend *b, tensor y, tensor table, tensor ids);
+    /* dst[i] = src[i] for whole tensors of the same size and type (views: see tensor_rows). */
+    void (*copy)(backend *b, tensor dst, tensor src);
+    /* y = y + x     same shapes */
+    void (*add)(backend *b, tensor y, tensor x);
+    /* y[i,:] = y[i,:] + sum_{c<4} weight[i,c] * table[index[i,c],:]     y: [N,D]  table: [V,D] f32  index: [N,4] i32
+     * weight: [N,4] f32.  The interpolated position embedding of the vision tower. */
+    void (*add_interpolated)(backend *b, tensor y, tensor table, tensor index, tensor weight);
+
+    /* ---- norms ---- */
+    /* y[t,:] = x[t,:] / sqrt(mean(x[t,:]^2) + eps) * w     x, y: [T,D]  w: [D] (the plain weight: a checkpoint's
+     * "1 + w" is added when it is loaded).  y may be x. */
+    void (*rmsnorm)(backend *b, tensor y, tensor x, tensor w, float eps);
+    /* y = (x - mean) / sqrt(var + eps) * w + bias      rows of D; var over D, biased.  y may be x. */
+    void (*layernorm)(backend *b, tensor y, tensor x, tensor w, tensor bias, float eps);
+    /* y[t,h,:] = x_h / sqrt(mean(x_h^2) + eps) * w * silu(z_h)     x, y, z: [T, H*D]  w: [D].  y may be x. */
+    void (*gated_rmsnorm)(backend *b, tensor y, tensor x, tensor z, tensor w, float eps);
+
+    /* ---- products ---- */
+    /* y_i = epilogue(x . w_i^T + b_i) for i < n, products that share x.
+     * x: [T,K] f32  w_i: [N_i,K]  y_i: [T,N_i] f32.  Quantised weights meet activations quantised to 8 bits. */
+    void (*matmul)(backend *b, const tensor *y, tensor x, const linear *const *l, size_t n, epilogue ep);
+    /* y = silu(gate) * up      all [T,F].  y may be gate. */
+    void (*swiglu)(backend *b, tensor y, tensor gate, tensor up);
+
+    /* ---- gated DeltaNet ---- */
+    /* Depthwise causal convolution over time, then SiLU:
+     * y[t,c] = silu(sum_{j<K} w[c,j] * in[t-K+1+j, c]), in = the state's K-1 rows, then x.
+     * x, y: [T,C]  w: [C,K] f32  state: [K-1,C] f32, oldest first; becomes the last K-1 rows of in. */
+    void (*causal_conv_silu)(backend *b, tensor y, tensor x, tensor w, tensor state);
+    /* Gated delta rule with its gates and l2 norms. qkv: [T, 2*Hk*dk + Hv*dv] (behind the convolution: q, k, v, each
+     * head-major)  a, beta: [T,Hv] (raw projections)  decay: [Hv] = -exp(A_log)  dt_bias: [Hv]
+     * state: [Hv, dv, dk] f32 (S transposed), advanced  o: [T, Hv*dv].
+     * g = decay * softplus(a + dt_bias); q, k l2-normalised (eps 1e-6 inside the root), q / sqrt(dk). */
+    void (*delta_rule)(backend *b, tensor o, tensor qkv, tensor a, tensor beta, tensor decay, tensor dt_bias, tensor state,
+                       const delta_params *p);
+
+    /* ---- attention ---- */
+    /* cs[t,j,:] = cos, sin of pos[axis[j], t] * inv_freq[j]      cs: [T, 2*n_freq] f32  pos: [n_axes, T] i32.
+     * Accurate to 1e-6 for positions up to 2^18. */
+    void (*rope_table)(backend *b, tensor cs, tensor pos, const rope_params *p);
+    /* y[t, h, :] = rope(norm(x[t, head h])): the first 2*n_freq of head_dim values rotate (pairs j, j + n_freq), the rest
+     * pass through. norm = rmsnorm over the head with weight w [head_dim]; none when w is absent.
+     * x: [T, row] read through `xv`; y: [T, row] written through `yv`.  y may be x when the views are equal. */
+    void (*head_norm_rope)(backend *b, tensor y, head_view yv, tensor x, head_view xv, tensor w, float eps, tensor cs);
+    /* Cache rows pos .. pos+T-1 = k, v.   k, v: [T, n_kv*head_dim] f32   caches: [n_kv, n_ctx, head_dim] f16 or f32 */
+    void (*kv_store)(backend *b, tensor k_cache, tensor v_cache, tensor k, tensor v, size_t pos);
+    /* Causal attention of T new tokens over the cache, whose rows pos..pos+T-1 they are:
+     * o[t,h,:] = sum_{s<=pos+t} softmax_s(scale * q_h . k_{h / (n_heads/n_kv), s}) v_s
+     * q, o: [T, n_heads*head_dim] */
+    void (*attention)(backend *b, tensor o, tensor q, tensor k_cache, tensor v_cache, size_t pos, uint32_t n_heads,
+                      float scale);
+    /* y[t,h,:] = y[t,h,:] * sigmoid(gate head h of token t)     y: [T, n_heads*head_dim]  gate: [T, row] through gv */
+    void (*sigmoid_gate)(backend *b, tensor y, tensor gate, head_view gv);
+    /* Attention without a mask inside each segment [starts[i], starts[i+1]) of the N rows, i < n_segments.
+     * qkv: [N, 3*D] (q, k, v, each head-major)  o: [N, D]  starts: host array of n_segments+1 values. */
+    void (*segment_attention)(backend *b, tensor o, tensor qkv, const size_t *starts, size_t n_segments, uint32_t n_heads,
+                              float scale);
+} backend_ops;
+
+struct backend {
+    const backend_ops *ops;
+    char description[96]; /* "cpu (avx2, 2 threads)" */
+};
+
+/* The CPU backend. `isa`: NULL or "auto", "ref" (portable C: the oracle), "avx2", "avx512". n_threads 0 = all processors.
+ * Errors: ARGUMENT (an ISA that this machine lacks), MEMORY. */
+galago_status cpu_backend_create(const char *isa, uint32_t n_threads, backend **out, error *e);
+
+#endif

@@ -1,0 +1,94 @@
+/*
+ * Model files as named tensors: Hugging Face folders (safetensors), GGUF pairs, synthetic weights.
+ * Everything is checked against the file's size when it is opened, so that later reads need no checks.
+ */
+#ifndef WEIGHTS_WEIGHTS_H
+#define WEIGHTS_WEIGHTS_H
+
+#include "base/arena.h"
+#include "base/dtype.h"
+#include "base/filemap.h"
+#include "base/json.h"
+#include "image/image.h"
+#include "text/template.h"
+#include "text/tokenizer.h"
+
+typedef struct weight weight;
+/* One tensor of a file, by the file's own name. */
+struct weight {
+    const char *name;
+    dtype type;
+    uint32_t n_dims;
+    size_t shape[4]; /* outermost first (GGUF's order reversed) */
+    size_t bytes;
+    const uint8_t *data; /* in the mapped file; NULL = made on demand by weights_read() (synthetic) */
+    uint32_t file;       /* index of the file */
+};
+
+typedef enum weights_format { WEIGHTS_HF, WEIGHTS_GGUF, WEIGHTS_SYNTHETIC } weights_format;
+
+typedef struct weights weights;
+
+/* Opens a folder, a .gguf file (`mmproj` or NULL: found beside it as mmproj*.gguf when exactly one fits), a single .safetensors
+ * file in a folder, or "synthetic:NAME". Errors: IO, FORMAT, UNSUPPORTED, MEMORY; messages begin with the file's name. */
+galago_status weights_open(const char *path, const char *mmproj, weights **out, error *e);
+void weights_close(weights *w);
+
+weights_format weights_get_format(const weights *w);
+/* NULL when there is none. Names as in the file: HF names with prefixes, or GGUF names (text and mmproj share one space). */
+const weight *weights_find(const weights *w, const char *name);
+size_t weights_count(const weights *w);
+const weight *weights_at(const weights *w, size_t i);
+
+/* Values [first, first+n) of the tensor in row-major order as f32; whole blocks. For all formats. */
+void weights_read(const weights *w, const weight *t, size_t first, size_t n, float *out);
+/* The pages of this tensor are not needed any more (they were converted). */
+void weights_release(const weights *w, const weight *t);
+
+/* config.json of a folder or of a synthetic model; NULL for GGUF. */
+const json *weights_config(const weights *w);
+
+/* GGUF keys of both files (text first). Missing, or of another type: `otherwise`. */
+bool weights_has_key(const weights *w, const char *key);
+uint64_t weights_key_u64(const weights *w, const char *key, uint64_t otherwise);   /* any integer type */
+double weights_key_f64(const weights *w, const char *key, double otherwise);
+bool weights_key_bool(const weights *w, const char *key, bool otherwise);
+const char *weights_key_string(const weights *w, const char *key, const char *otherwise); /* terminated */
+/* Numbers and booleans of an array; returns its length (0 = missing), writes at most `capacity`. */
+size_t weights_key_array(const weights *w, const char *key, double *out, size_t capacity);
+
+/* The tokenizer of the files. Errors: FORMAT (missing or damaged: names the file or key). */
+galago_status weights_tokenizer(const weights *w, size_t n_vocab, tokenizer **out, error *e);
+/* Image preprocessing: preprocessor_config.json (size, min_pixels, max_pixels, image_mean, ..., class) or the clip.vision.*
+ * keys; what they do not say keeps the value in *p (the family's defaults), which the caller sets first. */
+galago_status weights_preprocess(const weights *w, preprocess_params *p, error *e);
+/* Text of the chat template, NULL when the files have none. */
+const char *weights_chat_template(const weights *w, size_t *size);
+
+/* ---- writing GGUF ---- */
+
+typedef struct gguf_writer gguf_writer;
+/* Keys and tensors are declared first, then data is written in the order of declaration to a temporary file beside `path`,
+ * which gets its name when finished; destroying an unfinished writer removes it. */
+galago_status gguf_writer_create(const char *path, gguf_writer **out, error *e);
+void gguf_put_u32(gguf_writer *g, const char *key, uint32_t v);
+void gguf_put_f32(gguf_writer *g, const char *key, float v);
+void gguf_put_bool(gguf_writer *g, const char *key, bool v);
+void gguf_put_string(gguf_writer *g, const char *key, const char *bytes, size_t size);
+void gguf_put_u32_array(gguf_writer *g, const char *key, const uint32_t *v, size_t n);
+void gguf_put_i32_array(gguf_writer *g, const char *key, const int32_t *v, size_t n);
+void gguf_put_f32_array(gguf_writer *g, const char *key, const float *v, size_t n);
+void gguf_put_bool_array(gguf_writer *g, const char *key, const bool *v, size_t n);
+/* An array of n strings that `get` supplies one by one into an emptied buffer. */
+void gguf_put_string_array(gguf_writer *g, const char *key, size_t n, void (*get)(void *user, size_t i, buf *out), void *user);
+/* shape outermost first, at most 4 dimensions. */
+void gguf_declare(gguf_writer *g, const char *name, dtype type, uint32_t n_dims, const size_t *shape);
+/* Writes header and infos; data follows. Checks the free space of the disk first. Errors: IO, MEMORY. */
+galago_status gguf_writer_begin_data(gguf_writer *g, error *e);
+/* The next bytes of the current tensor (tensors in order of declaration). Errors: IO. */
+galago_status gguf_write(gguf_writer *g, const void *bytes, size_t size, error *e);
+/* Errors: IO (disk full: nothing is left behind). */
+galago_status gguf_writer_finish(gguf_writer *g, error *e);
+void gguf_writer_destroy(gguf_writer *g);
+
+#endif
