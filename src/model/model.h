@@ -1,0 +1,84 @@
+/*
+ * The network: weights on a backend, and the state of one conversation. One forward serves prefill and decode, every
+ * backend and every family (docs/MODEL.md).
+ */
+#ifndef MODEL_MODEL_H
+#define MODEL_MODEL_H
+
+#include "model/config.h"
+#include "model/layout.h"
+
+typedef struct model model;
+typedef struct session session;
+
+typedef struct model_options {
+    galago_dtype dtype;
+    uint32_t n_threads;          /* for converting weights */
+    galago_progress_fn progress; /* "load"; NULL allowed */
+    void *progress_user;
+} model_options;
+
+/* Finds, checks and loads every weight that the family's table names. `w` and `b` must outlive the model (weights are used
+ * where the file is mapped). Errors: FORMAT (names the tensor: missing, wrong shape), UNSUPPORTED (type), MEMORY, CANCELLED. */
+galago_status model_load(backend *b, const weights *w, const model_config *c, const model_options *o, model **out, error *e);
+void model_destroy(model *m);
+const model_config *model_get_config(const model *m);
+
+/* All weights in the order of the table, as they are held. */
+typedef struct model_weight {
+    const char *name; /* the file's */
+    tensor t;
+    size_t bytes;
+} model_weight;
+size_t model_n_weights(const model *m);
+const model_weight *model_weight_at(const model *m, size_t i);
+uint64_t model_n_params(const model *m);     /* without the MTP layer */
+uint64_t model_weights_bytes(const model *m);
+bool model_has_mtp(const model *m);
+
+/* Memory that a session takes, from the configuration alone. */
+typedef struct session_plan {
+    uint64_t state_bytes;   /* caches, recurrent states and their snapshot */
+    uint64_t scratch_bytes; /* activations of text and vision */
+} session_plan;
+session_plan session_plan_for(const model_config *c, uint32_t n_ctx, uint32_t max_patches, bool f32_cache);
+
+/* Tokens that one session_prefill() call takes at most. */
+enum { SESSION_BATCH = 512 };
+
+/* Everything one conversation needs: n_ctx tokens, pictures of at most max_patches patches. The cache is f32 when the
+ * model's weights are f32, else f16. Errors: MEMORY (says how much was wanted). */
+galago_status session_create(const model *m, uint32_t n_ctx, uint32_t max_patches, session **out, error *e);
+void session_destroy(session *s);
+
+/* Position 0, states zero. */
+void session_reset(session *s);
+/* Number of tokens that the state holds. */
+size_t session_length(const session *s);
+/* Remembers the present state (one snapshot is kept; the cache needs none); false before the first token. */
+void session_save(session *s);
+/* Returns to the snapshot; its length is session_length() afterwards. False when there is none. */
+bool session_restore(session *s);
+
+/* Vision tower and merger: patches [P, 3*ps*ps] (image_preprocess) of a picture -> its rows*cols/merge² rows, kept at vision
+ * row `row` of the session until overwritten. `progress` may be NULL. Errors: ARGUMENT (too many patches: says the limit),
+ * CANCELLED, DEVICE_LOST. */
+galago_status session_vision(session *s, const float *patches, image_grid grid, size_t row, galago_progress_fn progress,
+                             void *user, error *e);
+
+/* Runs tokens [first, first+n) of the layout; first == session_length(), n <= SESSION_BATCH; image tokens take their
+ * vision rows. With `want_logits` the logits of the last of them can be read afterwards.
+ * Errors: ARGUMENT (beyond n_ctx), DEVICE_LOST. */
+galago_status session_prefill(session *s, const layout *l, size_t first, size_t n, bool want_logits, error *e);
+/* Runs one token at index session_length(), position session_length() + rope_delta. */
+galago_status session_decode(session *s, int32_t id, int32_t rope_delta, error *e);
+/* Logits [n_vocab] of the latest token for which they were wanted. */
+galago_status session_logits(session *s, float *out, error *e);
+
+/* For tests: called with every named intermediate result of a forward, in order ("vision.patch_embed", "vision.block.3",
+ * "vision.rows", "embed", "layer.5", "norm"); the tensor is read with the backend's read(). */
+typedef void (*session_tap_fn)(void *user, const char *name, tensor t);
+void session_set_tap(session *s, session_tap_fn tap, void *user);
+backend *session_backend(const session *s);
+
+#endif
