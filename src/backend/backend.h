@@ -58,8 +58,12 @@ typedef struct backend_ops {
     /* A weight from the bytes of a file, row-major in the file's block layout. With `stays` the bytes outlive the backend
      * (a mapped file) and may be used where they lie; else they are copied. w->type and w->shape are set by the caller
      * and stay as they are seen; the layout inside is the backend's own. w->buffer becomes one made here, which
-     * buffer_destroy() frees. Errors: MEMORY. */
+     * buffer_destroy() frees. With bytes NULL only the space is made; weight_write() fills it slice by slice, so that a
+     * weight that is converted on the way never exists twice. Errors: MEMORY. */
     galago_status (*weight_load)(backend *b, tensor *w, const void *bytes, bool stays, error *e);
+    /* Rows [first, first+n) of a weight whose space was made with bytes NULL, in the file's block layout. May be called from
+     * several threads for different rows. */
+    void (*weight_write)(backend *b, tensor w, size_t first, size_t n, const void *bytes);
     /* dst (whole tensor) = bytes from the host, in row-major order of its type. f32 and i32 tensors. */
     void (*write)(backend *b, tensor dst, const void *bytes);
     galago_status (*submit)(backend *b, error *e);

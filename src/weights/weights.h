@@ -19,7 +19,7 @@ struct weight {
     const char *name;
     dtype type;
     uint32_t n_dims;
-    size_t shape[4]; /* outermost first (GGUF's order reversed) */
+    size_t shape[5]; /* outermost first (GGUF's order reversed); a patch embedding has five; unused entries are 1 */
     size_t bytes;
     const uint8_t *data; /* in the mapped file; NULL = made on demand by weights_read() (synthetic) */
     uint32_t file;       /* index of the file */
