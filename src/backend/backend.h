@@ -66,6 +66,8 @@ typedef struct backend_ops {
     void (*weight_write)(backend *b, tensor w, size_t first, size_t n, const void *bytes);
     /* dst (whole tensor) = bytes from the host, in row-major order of its type. f32 and i32 tensors. */
     void (*write)(backend *b, tensor dst, const void *bytes);
+    /* t = 0, the whole tensor. */
+    void (*clear)(backend *b, tensor t);
     galago_status (*submit)(backend *b, error *e);
     /* Copies a whole f32 or i32 tensor to the host; PENDING until it has arrived (the CPU is never pending). */
     galago_status (*read)(backend *b, void *dst, tensor src, error *e);

@@ -20,6 +20,7 @@ typedef struct text_config {
     bool tiled_heads; /* GGUF's order of value heads (matters when n_v_heads > n_k_heads) */
     layer_kind layers[MAX_LAYERS];
     float norm_eps;
+    float attention_scale; /* 1/sqrt(head_dim) */
     rope_params rope;
     uint32_t max_context;
     bool tied_head;
@@ -50,6 +51,10 @@ const char *family_name(family f);
 /* Reads and checks the configuration. Errors: FORMAT (a field missing or out of range: names it and the value),
  * UNSUPPORTED (another family: names it). */
 galago_status model_config_read(const weights *w, model_config *out, error *e);
+
+/* Fills the special ids that the configuration does not name from the tokenizer's added tokens.
+ * Errors: FORMAT (no end-of-turn token, an id beyond the embedding, no image token in a model that sees). */
+galago_status model_config_find_ids(model_config *c, const tokenizer *t, error *e);
 
 /* Sizes that follow. */
 static inline uint32_t conv_dim(const text_config *c) { return 2 * c->n_k_heads * c->k_head_dim + c->n_v_heads * c->v_head_dim; }

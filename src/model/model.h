@@ -44,7 +44,7 @@ typedef struct session_plan {
 session_plan session_plan_for(const model_config *c, uint32_t n_ctx, uint32_t max_patches, bool f32_cache);
 
 /* Tokens that one session_prefill() call takes at most. */
-enum { SESSION_BATCH = 512 };
+enum { SESSION_BATCH = 256 };
 
 /* Everything one conversation needs: n_ctx tokens, pictures of at most max_patches patches. The cache is f32 when the
  * model's weights are f32, else f16. Errors: MEMORY (says how much was wanted). */

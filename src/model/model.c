@@ -1,0 +1,34 @@
+#include "model/network.h"
+
+#include <stdlib.h>
+
+galago_status model_load(backend *b, const weights *w, const model_config *c, const model_options *o, model **out, error *e)
+{
+    *out = NULL;
+    model *m = calloc(1, sizeof *m);
+    if (!m) return fail(e, GALAGO_ERR_MEMORY, "not enough memory for a model");
+    m->backend = b;
+    m->config = *c;
+    galago_status s = network_load(m, w, o, e);
+    if (s) {
+        model_destroy(m);
+        return s;
+    }
+    *out = m;
+    return GALAGO_OK;
+}
+
+void model_destroy(model *m)
+{
+    if (!m) return;
+    for (size_t i = 0; i < m->n_weights; i++) m->backend->ops->buffer_destroy(m->backend, m->weights[i].t.buffer);
+    arena_free(&m->memory);
+    free(m);
+}
+
+const model_config *model_get_config(const model *m) { return &m->config; }
+size_t model_n_weights(const model *m) { return m->n_weights; }
+const model_weight *model_weight_at(const model *m, size_t i) { return &m->weights[i]; }
+uint64_t model_n_params(const model *m) { return m->n_params; }
+uint64_t model_weights_bytes(const model *m) { return m->weights_bytes; }
+bool model_has_mtp(const model *m) { return m->mtp != NULL; }

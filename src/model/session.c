@@ -1,0 +1,271 @@
+/* Making, resetting and stepping a conversation's state. */
+#include "model/ops.h"
+#include "model/session.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- memory ------------------------------------------------------------------------------------------------- */
+
+/* One tensor that a session needs: the plan adds them up, session_create() makes them. Both walk the same list, so that the
+ * plan is never less than what is taken. */
+typedef struct want {
+    tensor *t;
+    dtype type;
+    size_t a, b, c; /* shape; c = 0: two dimensions, b = c = 0: one */
+    bool scratch;
+} want;
+
+typedef bool (*want_fn)(void *user, want w);
+
+static size_t largest(size_t a, size_t b) { return a > b ? a : b; }
+
+/* Every tensor of a session. `s` and `layers` may be dummies: only addresses are taken. */
+static bool each_tensor(const model_config *m, session *s, layer_state *layers, uint32_t n_ctx, uint32_t max_patches,
+                        dtype cache, want_fn f, void *user)
+{
+    const text_config *c = &m->text;
+    const vision_config *v = &m->vision;
+    size_t T = SESSION_BATCH, conv = conv_dim(c), V = (size_t)c->n_v_heads * c->v_head_dim;
+    size_t Q = (size_t)c->n_heads * c->head_dim, KV = (size_t)c->n_kv_heads * c->head_dim;
+    for (uint32_t il = 0; il < c->n_layers; il++) {
+        layer_state *l = &layers[il];
+        const want linear_state[] = {
+            {&l->conv, DTYPE_F32, c->conv_kernel - 1u, conv, 0, false},
+            {&l->saved_conv, DTYPE_F32, c->conv_kernel - 1u, conv, 0, false},
+            {&l->delta, DTYPE_F32, c->n_v_heads, c->v_head_dim, c->k_head_dim, false},
+            {&l->saved_delta, DTYPE_F32, c->n_v_heads, c->v_head_dim, c->k_head_dim, false},
+        };
+        const want full_state[] = {
+            {&l->k_cache, cache, c->n_kv_heads, n_ctx, c->head_dim, false},
+            {&l->v_cache, cache, c->n_kv_heads, n_ctx, c->head_dim, false},
+        };
+        bool is_linear = c->layers[il] == LAYER_LINEAR;
+        const want *list = is_linear ? linear_state : full_state;
+        for (int i = 0; i < (is_linear ? 4 : 2); i++)
+            if (!f(user, list[i])) return false;
+    }
+    const want text[] = {
+        {&s->t.ids, DTYPE_I32, T, 0, 0, true},
+        {&s->t.pos, DTYPE_I32, 3, T, 0, true},
+        {&s->t.x, DTYPE_F32, T, c->d_model, 0, true},
+        {&s->t.h, DTYPE_F32, T, c->d_model, 0, true},
+        {&s->t.qkv, DTYPE_F32, T, conv, 0, true},
+        {&s->t.conv, DTYPE_F32, T, conv, 0, true},
+        {&s->t.z, DTYPE_F32, T, V, 0, true},
+        {&s->t.o, DTYPE_F32, T, V, 0, true},
+        {&s->t.a, DTYPE_F32, T, c->n_v_heads, 0, true},
+        {&s->t.beta, DTYPE_F32, T, c->n_v_heads, 0, true},
+        {&s->t.query_gate, DTYPE_F32, T, 2 * Q, 0, true},
+        {&s->t.q, DTYPE_F32, T, Q, 0, true},
+        {&s->t.attn, DTYPE_F32, T, Q, 0, true},
+        {&s->t.k, DTYPE_F32, T, KV, 0, true},
+        {&s->t.v, DTYPE_F32, T, KV, 0, true},
+        {&s->t.rope, DTYPE_F32, T, 2 * (size_t)c->rope.n_freq, 0, true},
+        {&s->t.gate, DTYPE_F32, T, c->d_ff, 0, true},
+        {&s->t.up, DTYPE_F32, T, c->d_ff, 0, true},
+        {&s->t.last, DTYPE_F32, 1, c->d_model, 0, true},
+        {&s->t.logits, DTYPE_F32, 1, c->n_vocab, 0, true},
+    };
+    for (size_t i = 0; i < sizeof text / sizeof *text; i++)
+        if (!f(user, text[i])) return false;
+    if (!v->n_layers) return true;
+    size_t N = max_patches, merged = (size_t)v->d_model * v->merge_size * v->merge_size;
+    const want vision[] = {
+        {&s->v.patches, DTYPE_F32, VISION_PIECE, 3 * (size_t)v->patch_size * v->patch_size, 0, true},
+        {&s->v.x, DTYPE_F32, N, v->d_model, 0, true},
+        {&s->v.h, DTYPE_F32, N, v->d_model, 0, true},
+        {&s->v.qkv, DTYPE_F32, N, 3 * (size_t)v->d_model, 0, true},
+        {&s->v.ff, DTYPE_F32, VISION_PIECE, largest(v->d_ff, merged), 0, true},
+        {&s->v.pos, DTYPE_I32, 2, N, 0, true},
+        {&s->v.rope, DTYPE_F32, N, v->d_model / v->n_heads, 0, true},
+        {&s->v.index, DTYPE_I32, N, 4, 0, true},
+        {&s->v.weight, DTYPE_F32, N, 4, 0, true},
+        {&s->v.rows, DTYPE_F32, n_ctx, c->d_model, 0, true},
+    };
+    for (size_t i = 0; i < sizeof vision / sizeof *vision; i++)
+        if (!f(user, vision[i])) return false;
+    return true;
+}
+
+static tensor wanted_tensor(want w)
+{
+    tensor t = {.type = w.type, .n_dims = w.c ? 3 : w.b ? 2 : 1, .shape = {w.a, w.b ? w.b : 1, w.c ? w.c : 1, 1}};
+    return t;
+}
+
+static bool add_bytes(void *user, want w)
+{
+    session_plan *p = user;
+    *(w.scratch ? &p->scratch_bytes : &p->state_bytes) += tensor_bytes(wanted_tensor(w));
+    return true;
+}
+
+session_plan session_plan_for(const model_config *c, uint32_t n_ctx, uint32_t max_patches, bool f32_cache)
+{
+    session_plan p = {0};
+    session dummy;
+    layer_state layers[MAX_LAYERS];
+    each_tensor(c, &dummy, layers, n_ctx, max_patches, f32_cache ? DTYPE_F32 : DTYPE_F16, add_bytes, &p);
+    return p;
+}
+
+typedef struct maker {
+    session *s;
+    error *e;
+    galago_status status;
+} maker;
+
+static bool make_tensor(void *user, want w)
+{
+    maker *k = user;
+    session *s = k->s;
+    tensor t = wanted_tensor(w);
+    size_t size = tensor_bytes(t);
+    k->status = s->b->ops->buffer_create(s->b, size ? size : 4, &t.buffer, k->e);
+    if (k->status) return false;
+    s->buffers[s->n_buffers++] = t.buffer;
+    *w.t = t;
+    return true;
+}
+
+galago_status session_create(const model *m, uint32_t n_ctx, uint32_t max_patches, session **out, error *e)
+{
+    const model_config *c = &m->config;
+    *out = NULL;
+    if (!c->vision.n_layers) max_patches = 0;
+    session *s = calloc(1, sizeof *s);
+    if (!s) return fail(e, GALAGO_ERR_MEMORY, "not enough memory for a context");
+    s->model = m;
+    s->b = m->backend;
+    s->n_ctx = n_ctx;
+    s->max_patches = max_patches;
+    s->layers = calloc(c->text.n_layers, sizeof *s->layers);
+    s->buffers = calloc(4 * (size_t)c->text.n_layers + 64, sizeof *s->buffers);
+    s->host_pos = malloc(3 * SESSION_BATCH * sizeof *s->host_pos);
+    s->v.host = malloc(((size_t)max_patches + 1) * 10 * sizeof(float)); /* 2 positions, 4 indices, 4 weights a patch */
+    maker k = {s, e, GALAGO_OK};
+    if (!s->layers || !s->buffers || !s->host_pos || !s->v.host) {
+        k.status = fail(e, GALAGO_ERR_MEMORY, "not enough memory for a context");
+    } else if (!each_tensor(c, s, s->layers, n_ctx, max_patches, m->f32_weights ? DTYPE_F32 : DTYPE_F16, make_tensor, &k)) {
+        session_plan p = session_plan_for(c, n_ctx, max_patches, m->f32_weights);
+        char what[128];
+        snprintf(what, sizeof what, "a context of %u tokens needs %.0f MB (a smaller --ctx or --max-pixels needs less)", n_ctx,
+                 (double)(p.state_bytes + p.scratch_bytes) / 1e6);
+        fail_prefix(e, what);
+    }
+    if (k.status) {
+        session_destroy(s);
+        return k.status;
+    }
+    /* 2-D rotary embedding: the first half of the frequencies turns with the row, the second with the column. */
+    rope_params *r = &s->v.rope_params;
+    uint32_t head_dim = c->vision.n_heads ? c->vision.d_model / c->vision.n_heads : 0;
+    r->n_freq = head_dim / 2;
+    for (uint32_t j = 0; j < head_dim / 4; j++) {
+        r->inv_freq[j] = r->inv_freq[j + head_dim / 4] = (float)(1.0 / pow(c->vision.rope_theta, 2.0 * j / (head_dim / 2)));
+        r->axis[j] = 0;
+        r->axis[j + head_dim / 4] = 1;
+    }
+    *out = s;
+    return GALAGO_OK;
+}
+
+void session_destroy(session *s)
+{
+    if (!s) return;
+    for (size_t i = 0; i < s->n_buffers; i++) s->b->ops->buffer_destroy(s->b, s->buffers[i]);
+    free(s->layers);
+    free(s->buffers);
+    free(s->host_pos);
+    free(s->v.host);
+    free(s);
+}
+
+/* ---- state -------------------------------------------------------------------------------------------------- */
+
+void session_reset(session *s)
+{
+    for (uint32_t il = 0; il < s->model->config.text.n_layers; il++) {
+        if (s->model->config.text.layers[il] != LAYER_LINEAR) continue;
+        s->b->ops->clear(s->b, s->layers[il].conv);
+        s->b->ops->clear(s->b, s->layers[il].delta);
+    }
+    s->length = s->saved_length = 0;
+}
+
+size_t session_length(const session *s) { return s->length; }
+
+/* The cache needs no copy: a shorter length forgets its last rows. */
+void session_save(session *s)
+{
+    for (uint32_t il = 0; il < s->model->config.text.n_layers; il++) {
+        if (s->model->config.text.layers[il] != LAYER_LINEAR) continue;
+        copy(s->b, s->layers[il].saved_conv, s->layers[il].conv);
+        copy(s->b, s->layers[il].saved_delta, s->layers[il].delta);
+    }
+    s->saved_length = s->length;
+}
+
+bool session_restore(session *s)
+{
+    if (!s->saved_length) return false;
+    for (uint32_t il = 0; il < s->model->config.text.n_layers; il++) {
+        if (s->model->config.text.layers[il] != LAYER_LINEAR) continue;
+        copy(s->b, s->layers[il].conv, s->layers[il].saved_conv);
+        copy(s->b, s->layers[il].delta, s->layers[il].saved_delta);
+    }
+    s->length = s->saved_length;
+    return true;
+}
+
+/* ---- steps -------------------------------------------------------------------------------------------------- */
+
+static galago_status step(session *s, const int32_t *ids, const int32_t *pos, size_t T, const layout *l, bool want_logits, error *e)
+{
+    if (s->length + T > s->n_ctx)
+        return fail(e, GALAGO_ERR_ARGUMENT, "%zu tokens do not fit the context of %u (raise --ctx)", s->length + T, s->n_ctx);
+    s->b->ops->write(s->b, first_values(s->t.ids, T), ids);
+    s->b->ops->write(s->b, axes_by(s->t.pos, 3, T), pos);
+    decoder_forward(s, T, l, want_logits);
+    return s->b->ops->submit(s->b, e);
+}
+
+galago_status session_prefill(session *s, const layout *l, size_t first, size_t n, bool want_logits, error *e)
+{
+    assert(first == s->length && n >= 1 && n <= SESSION_BATCH && first + n <= l->n);
+    for (size_t axis = 0; axis < 3; axis++)
+        memcpy(s->host_pos + axis * n, l->pos + axis * l->n + first, n * sizeof *s->host_pos);
+    return step(s, l->ids + first, s->host_pos, n, l, want_logits, e);
+}
+
+galago_status session_decode(session *s, int32_t id, int32_t rope_delta, error *e)
+{
+    int32_t p = (int32_t)s->length + rope_delta;
+    const int32_t pos[3] = {p, p, p};
+    return step(s, &id, pos, 1, NULL, true, e);
+}
+
+galago_status session_logits(session *s, float *out, error *e) { return s->b->ops->read(s->b, out, s->t.logits, e); }
+
+void session_set_tap(session *s, session_tap_fn tap, void *user)
+{
+    s->tap = tap;
+    s->tap_user = user;
+}
+
+void session_tap(session *s, tensor t, const char *format, ...)
+{
+    if (!s->tap) return;
+    char name[48];
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(name, sizeof name, format, ap);
+    va_end(ap);
+    s->tap(s->tap_user, name, t);
+}
+
+backend *session_backend(const session *s) { return s->b; }

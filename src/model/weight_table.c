@@ -1,0 +1,402 @@
+/*
+ * One table of weights: where each goes, what each container calls it, the shape it must have. One loop loads and checks all
+ * of them. Sources: Qwen3_5ForConditionalGeneration's state dict; docs/FORMAT.md for the GGUF names.
+ */
+#include "model/network.h"
+
+#include "base/quant.h"
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum dim {
+    ONE_DIM, /* no second dimension */
+    D_MODEL, D_MODEL_2, D_FF, N_VOCAB, Q_AND_GATE, KV_DIM, ATTN_DIM, CONV_DIM, CONV_KERNEL, V_DIM, N_V_HEADS, V_HEAD_DIM,
+    HEAD_DIM, VIS, VIS_3, VIS_FF, VIS_MERGED, VIS_POSITIONS,
+} dim;
+
+typedef enum scope { GLOBAL, ALL_LAYERS, LINEAR_LAYERS, FULL_LAYERS, MTP, MTP_LAYER, VISION, VISION_LAYERS } scope;
+
+typedef enum kind {
+    MATRIX,       /* a product's weight: any type, quantised when asked */
+    EMBED,        /* embedding and head: a better type than the other matrices when quantised */
+    SMALL_MATRIX, /* few rows that steer much (gates): 8 bits when quantised */
+    VIS_MATRIX,   /* vision tower: 8 bits when quantised */
+    VECTOR,       /* becomes f32 as it is */
+    NORM,         /* f32; checkpoints store it around 0, GGUF files plainly: the former gets + 1 */
+    DECAY,        /* f32; checkpoints store A_log, GGUF files -exp(A_log) */
+} kind;
+
+typedef struct weight_spec {
+    size_t field; /* offset of the tensor in model, layer, mtp_layer or vision_layer */
+    const char *hf, *gguf;
+    dim rows, cols;
+    scope scope;
+    kind kind;
+} weight_spec;
+
+#define M(f) offsetof(model, f)
+#define L(f) offsetof(layer, f)
+#define X(f) offsetof(mtp_layer, f)
+#define V(f) offsetof(vision_layer, f)
+
+/* %d is the layer's index. */
+static const weight_spec table[] = {
+    {M(embed), "model.language_model.embed_tokens.weight", "token_embd.weight", N_VOCAB, D_MODEL, GLOBAL, EMBED},
+    {M(norm), "model.language_model.norm.weight", "output_norm.weight", D_MODEL, ONE_DIM, GLOBAL, NORM},
+    {M(head.w), "lm_head.weight", "output.weight", N_VOCAB, D_MODEL, GLOBAL, EMBED}, /* skipped when tied */
+
+#define LAYER(f, hf, gguf, rows, cols, scope, kind) {L(f), "model.language_model.layers.%d." hf, "blk.%d." gguf, rows, cols, scope, kind}
+    LAYER(input_norm, "input_layernorm.weight", "attn_norm.weight", D_MODEL, ONE_DIM, ALL_LAYERS, NORM),
+    LAYER(delta.in_qkv.w, "linear_attn.in_proj_qkv.weight", "attn_qkv.weight", CONV_DIM, D_MODEL, LINEAR_LAYERS, MATRIX),
+    LAYER(delta.in_z.w, "linear_attn.in_proj_z.weight", "attn_gate.weight", V_DIM, D_MODEL, LINEAR_LAYERS, MATRIX),
+    LAYER(delta.in_b.w, "linear_attn.in_proj_b.weight", "ssm_beta.weight", N_V_HEADS, D_MODEL, LINEAR_LAYERS, SMALL_MATRIX),
+    LAYER(delta.in_a.w, "linear_attn.in_proj_a.weight", "ssm_alpha.weight", N_V_HEADS, D_MODEL, LINEAR_LAYERS, SMALL_MATRIX),
+    LAYER(delta.conv, "linear_attn.conv1d.weight", "ssm_conv1d.weight", CONV_DIM, CONV_KERNEL, LINEAR_LAYERS, VECTOR),
+    LAYER(delta.decay, "linear_attn.A_log", "ssm_a", N_V_HEADS, ONE_DIM, LINEAR_LAYERS, DECAY),
+    LAYER(delta.dt_bias, "linear_attn.dt_bias", "ssm_dt.bias", N_V_HEADS, ONE_DIM, LINEAR_LAYERS, VECTOR),
+    LAYER(delta.norm, "linear_attn.norm.weight", "ssm_norm.weight", V_HEAD_DIM, ONE_DIM, LINEAR_LAYERS, VECTOR),
+    LAYER(delta.out.w, "linear_attn.out_proj.weight", "ssm_out.weight", D_MODEL, V_DIM, LINEAR_LAYERS, MATRIX),
+    LAYER(attn.q.w, "self_attn.q_proj.weight", "attn_q.weight", Q_AND_GATE, D_MODEL, FULL_LAYERS, MATRIX),
+    LAYER(attn.k.w, "self_attn.k_proj.weight", "attn_k.weight", KV_DIM, D_MODEL, FULL_LAYERS, MATRIX),
+    LAYER(attn.v.w, "self_attn.v_proj.weight", "attn_v.weight", KV_DIM, D_MODEL, FULL_LAYERS, MATRIX),
+    LAYER(attn.q_norm, "self_attn.q_norm.weight", "attn_q_norm.weight", HEAD_DIM, ONE_DIM, FULL_LAYERS, NORM),
+    LAYER(attn.k_norm, "self_attn.k_norm.weight", "attn_k_norm.weight", HEAD_DIM, ONE_DIM, FULL_LAYERS, NORM),
+    LAYER(attn.o.w, "self_attn.o_proj.weight", "attn_output.weight", D_MODEL, ATTN_DIM, FULL_LAYERS, MATRIX),
+    LAYER(post_norm, "post_attention_layernorm.weight", "post_attention_norm.weight", D_MODEL, ONE_DIM, ALL_LAYERS, NORM),
+    LAYER(mlp.gate.w, "mlp.gate_proj.weight", "ffn_gate.weight", D_FF, D_MODEL, ALL_LAYERS, MATRIX),
+    LAYER(mlp.up.w, "mlp.up_proj.weight", "ffn_up.weight", D_FF, D_MODEL, ALL_LAYERS, MATRIX),
+    LAYER(mlp.down.w, "mlp.down_proj.weight", "ffn_down.weight", D_MODEL, D_FF, ALL_LAYERS, MATRIX),
+#undef LAYER
+
+    /* In GGUF files the MTP layer is the block after the last one. */
+    {X(fc.w), "mtp.fc.weight", "blk.%d.nextn.eh_proj.weight", D_MODEL, D_MODEL_2, MTP, MATRIX},
+    {X(norm_embedding), "mtp.pre_fc_norm_embedding.weight", "blk.%d.nextn.enorm.weight", D_MODEL, ONE_DIM, MTP, NORM},
+    {X(norm_hidden), "mtp.pre_fc_norm_hidden.weight", "blk.%d.nextn.hnorm.weight", D_MODEL, ONE_DIM, MTP, NORM},
+    {X(norm), "mtp.norm.weight", "blk.%d.nextn.shared_head_norm.weight", D_MODEL, ONE_DIM, MTP, NORM},
+#define MTP_LAYER(f, hf, gguf, rows, cols, kind) {L(f), "mtp.layers.0." hf, "blk.%d." gguf, rows, cols, MTP_LAYER, kind}
+    MTP_LAYER(input_norm, "input_layernorm.weight", "attn_norm.weight", D_MODEL, ONE_DIM, NORM),
+    MTP_LAYER(attn.q.w, "self_attn.q_proj.weight", "attn_q.weight", Q_AND_GATE, D_MODEL, MATRIX),
+    MTP_LAYER(attn.k.w, "self_attn.k_proj.weight", "attn_k.weight", KV_DIM, D_MODEL, MATRIX),
+    MTP_LAYER(attn.v.w, "self_attn.v_proj.weight", "attn_v.weight", KV_DIM, D_MODEL, MATRIX),
+    MTP_LAYER(attn.q_norm, "self_attn.q_norm.weight", "attn_q_norm.weight", HEAD_DIM, ONE_DIM, NORM),
+    MTP_LAYER(attn.k_norm, "self_attn.k_norm.weight", "attn_k_norm.weight", HEAD_DIM, ONE_DIM, NORM),
+    MTP_LAYER(attn.o.w, "self_attn.o_proj.weight", "attn_output.weight", D_MODEL, ATTN_DIM, MATRIX),
+    MTP_LAYER(post_norm, "post_attention_layernorm.weight", "post_attention_norm.weight", D_MODEL, ONE_DIM, NORM),
+    MTP_LAYER(mlp.gate.w, "mlp.gate_proj.weight", "ffn_gate.weight", D_FF, D_MODEL, MATRIX),
+    MTP_LAYER(mlp.up.w, "mlp.up_proj.weight", "ffn_up.weight", D_FF, D_MODEL, MATRIX),
+    MTP_LAYER(mlp.down.w, "mlp.down_proj.weight", "ffn_down.weight", D_MODEL, D_FF, MATRIX),
+#undef MTP_LAYER
+
+    {M(vision.patch_embed.b), "model.visual.patch_embed.proj.bias", "v.patch_embd.bias", VIS, ONE_DIM, VISION, VECTOR},
+    {M(vision.positions), "model.visual.pos_embed.weight", "v.position_embd.weight", VIS_POSITIONS, VIS, VISION, VECTOR},
+#define BLOCK(f, hf, gguf, rows, cols, kind) {V(f), "model.visual.blocks.%d." hf, "v.blk.%d." gguf, rows, cols, VISION_LAYERS, kind}
+    BLOCK(norm1_w, "norm1.weight", "ln1.weight", VIS, ONE_DIM, VECTOR),
+    BLOCK(norm1_b, "norm1.bias", "ln1.bias", VIS, ONE_DIM, VECTOR),
+    BLOCK(qkv.w, "attn.qkv.weight", "attn_qkv.weight", VIS_3, VIS, VIS_MATRIX),
+    BLOCK(qkv.b, "attn.qkv.bias", "attn_qkv.bias", VIS_3, ONE_DIM, VECTOR),
+    BLOCK(proj.w, "attn.proj.weight", "attn_out.weight", VIS, VIS, VIS_MATRIX),
+    BLOCK(proj.b, "attn.proj.bias", "attn_out.bias", VIS, ONE_DIM, VECTOR),
+    BLOCK(norm2_w, "norm2.weight", "ln2.weight", VIS, ONE_DIM, VECTOR),
+    BLOCK(norm2_b, "norm2.bias", "ln2.bias", VIS, ONE_DIM, VECTOR),
+    BLOCK(fc1.w, "mlp.linear_fc1.weight", "ffn_up.weight", VIS_FF, VIS, VIS_MATRIX),
+    BLOCK(fc1.b, "mlp.linear_fc1.bias", "ffn_up.bias", VIS_FF, ONE_DIM, VECTOR),
+    BLOCK(fc2.w, "mlp.linear_fc2.weight", "ffn_down.weight", VIS, VIS_FF, VIS_MATRIX),
+    BLOCK(fc2.b, "mlp.linear_fc2.bias", "ffn_down.bias", VIS, ONE_DIM, VECTOR),
+#undef BLOCK
+    {M(vision.merger_norm_w), "model.visual.merger.norm.weight", "v.post_ln.weight", VIS, ONE_DIM, VISION, VECTOR},
+    {M(vision.merger_norm_b), "model.visual.merger.norm.bias", "v.post_ln.bias", VIS, ONE_DIM, VISION, VECTOR},
+    {M(vision.merger_fc1.w), "model.visual.merger.linear_fc1.weight", "mm.0.weight", VIS_MERGED, VIS_MERGED, VISION, VIS_MATRIX},
+    {M(vision.merger_fc1.b), "model.visual.merger.linear_fc1.bias", "mm.0.bias", VIS_MERGED, ONE_DIM, VISION, VECTOR},
+    {M(vision.merger_fc2.w), "model.visual.merger.linear_fc2.weight", "mm.2.weight", D_MODEL, VIS_MERGED, VISION, VIS_MATRIX},
+    {M(vision.merger_fc2.b), "model.visual.merger.linear_fc2.bias", "mm.2.bias", D_MODEL, ONE_DIM, VISION, VECTOR},
+};
+
+static size_t dim_size(const model_config *c, dim d)
+{
+    const text_config *t = &c->text;
+    const vision_config *v = &c->vision;
+    switch (d) {
+    case ONE_DIM: return 1;
+    case D_MODEL: return t->d_model;
+    case D_MODEL_2: return 2 * (size_t)t->d_model;
+    case D_FF: return t->d_ff;
+    case N_VOCAB: return t->n_vocab;
+    case Q_AND_GATE: return 2 * (size_t)t->n_heads * t->head_dim;
+    case KV_DIM: return (size_t)t->n_kv_heads * t->head_dim;
+    case ATTN_DIM: return (size_t)t->n_heads * t->head_dim;
+    case CONV_DIM: return conv_dim(t);
+    case CONV_KERNEL: return t->conv_kernel;
+    case V_DIM: return (size_t)t->n_v_heads * t->v_head_dim;
+    case N_V_HEADS: return t->n_v_heads;
+    case V_HEAD_DIM: return t->v_head_dim;
+    case HEAD_DIM: return t->head_dim;
+    case VIS: return v->d_model;
+    case VIS_3: return 3 * (size_t)v->d_model;
+    case VIS_FF: return v->d_ff;
+    case VIS_MERGED: return (size_t)v->d_model * v->merge_size * v->merge_size;
+    case VIS_POSITIONS: return (size_t)v->position_side * v->position_side;
+    }
+    return 0;
+}
+
+/* ---- from the file to the backend ------------------------------------------------------------------------------ */
+
+typedef struct loader {
+    model *m;
+    const weights *w;
+    const model_options *o;
+    error *e;
+    bool hf;
+    size_t done_bytes, total_bytes;
+} loader;
+
+/* The type in which a weight is held. */
+static dtype held_type(const loader *ld, const weight *src, kind k, size_t cols)
+{
+    dtype want;
+    if (k == VECTOR || k == NORM || k == DECAY) return DTYPE_F32;
+    switch (ld->o->dtype) {
+    case GALAGO_DTYPE_F32: want = DTYPE_F32; break;
+    case GALAGO_DTYPE_F16: want = DTYPE_F16; break;
+    case GALAGO_DTYPE_Q8_0: want = DTYPE_Q8_0; break;
+    case GALAGO_DTYPE_Q4_0:
+        /* The head's errors fall on the choice of words directly, the gates' on the whole state: both keep more bits. */
+        want = k == MATRIX ? DTYPE_Q4_0 : k == EMBED ? DTYPE_Q6_K : DTYPE_Q8_0;
+        break;
+    default: want = src->type; break;
+    }
+    if (!dtype_row_bytes(want, cols) && want == DTYPE_Q6_K) want = DTYPE_Q8_0;
+    if (!dtype_row_bytes(want, cols)) want = DTYPE_F16;
+    return want;
+}
+
+/* Rows of one weight, converted slice by slice by several threads. */
+typedef struct conversion {
+    const loader *ld;
+    const weight *src;
+    tensor dst;
+    kind kind;
+    size_t rows_per_slice;
+    size_t next; /* row */
+    pthread_mutex_t lock;
+    bool failed;
+} conversion;
+
+static void *convert_rows(void *arg)
+{
+    conversion *c = arg;
+    size_t cols = tensor_row(c->dst), rows = tensor_n_rows(c->dst), row_bytes = dtype_row_bytes(c->dst.type, cols);
+    float *values = malloc(c->rows_per_slice * cols * sizeof *values);
+    uint8_t *packed = malloc(c->rows_per_slice * row_bytes);
+    for (;;) {
+        pthread_mutex_lock(&c->lock);
+        if (!values || !packed) c->failed = true;
+        size_t first = c->failed ? rows : c->next, n = rows - first < c->rows_per_slice ? rows - first : c->rows_per_slice;
+        c->next = first + n;
+        pthread_mutex_unlock(&c->lock);
+        if (!n) break;
+        weights_read(c->ld->w, c->src, first * cols, n * cols, values);
+        if (c->kind == NORM && c->ld->hf)
+            for (size_t i = 0; i < n * cols; i++) values[i] += 1;
+        if (c->kind == DECAY && c->ld->hf)
+            for (size_t i = 0; i < n * cols; i++) values[i] = -expf(values[i]);
+        for (size_t r = 0; r < n; r++) quantize_row(c->dst.type, values + r * cols, packed + r * row_bytes, cols);
+        c->ld->m->backend->ops->weight_write(c->ld->m->backend, c->dst, first, n, packed);
+    }
+    free(values);
+    free(packed);
+    return NULL;
+}
+
+static galago_status convert(const loader *ld, const weight *src, tensor *dst, kind k)
+{
+    galago_status s = ld->m->backend->ops->weight_load(ld->m->backend, dst, NULL, false, ld->e);
+    if (s) return s;
+    /* 256 KiB of f32 a slice: inside the second-level cache. */
+    size_t cols = tensor_row(*dst), slice = 65536 / cols;
+    conversion c = {.ld = ld, .src = src, .dst = *dst, .kind = k, .rows_per_slice = slice ? slice : 1};
+    pthread_mutex_init(&c.lock, NULL);
+    pthread_t helpers[63];
+    size_t n_helpers = 0;
+    if (tensor_n_rows(*dst) * cols > 1 << 20)
+        while (n_helpers + 1 < ld->o->n_threads && n_helpers < 63 &&
+               pthread_create(&helpers[n_helpers], NULL, convert_rows, &c) == 0)
+            n_helpers++;
+    convert_rows(&c);
+    for (size_t i = 0; i < n_helpers; i++) pthread_join(helpers[i], NULL);
+    pthread_mutex_destroy(&c.lock);
+    weights_release(ld->w, src);
+    return c.failed ? fail(ld->e, GALAGO_ERR_MEMORY, "%s: not enough memory to convert it", src->name) : GALAGO_OK;
+}
+
+/* The same shape but for dimensions of 1, which containers add and drop (a convolution is [C,1,K] here, [C,K] there). */
+static bool shape_is(const weight *t, size_t rows, size_t cols)
+{
+    size_t want[2] = {rows, cols}, n = 0;
+    for (uint32_t i = 0; i < t->n_dims; i++) {
+        if (t->shape[i] == 1) continue;
+        while (n < 2 && want[n] == 1) n++;
+        if (n == 2 || want[n++] != t->shape[i]) return false;
+    }
+    while (n < 2 && want[n] == 1) n++;
+    return n == 2;
+}
+
+static galago_status check_type(const weight *t, error *e)
+{
+    if (!dtype_get(t->type)->name || t->type == DTYPE_I32)
+        return fail(e, GALAGO_ERR_UNSUPPORTED, "%s: its data type (id %u) is not supported", t->name, (unsigned)t->type);
+    return GALAGO_OK;
+}
+
+static void remember(loader *ld, const char *name, tensor t)
+{
+    model *m = ld->m;
+    m->weights[m->n_weights++] = (model_weight){name, t, tensor_bytes(t)};
+    m->weights_bytes += tensor_bytes(t);
+}
+
+static galago_status load_weight(loader *ld, const weight_spec *spec, int index, void *base)
+{
+    char name[96];
+    snprintf(name, sizeof name, ld->hf ? spec->hf : spec->gguf, index);
+    const weight *src = weights_find(ld->w, name);
+    if (!src) return fail(ld->e, GALAGO_ERR_FORMAT, "%s: the tensor is missing", name);
+    size_t rows = dim_size(&ld->m->config, spec->rows), cols = dim_size(&ld->m->config, spec->cols);
+    if (!shape_is(src, rows, cols)) {
+        char have[64] = "";
+        for (uint32_t i = 0, n = 0; i < src->n_dims && n < 50; i++)
+            n += (uint32_t)snprintf(have + n, sizeof have - n, i ? ",%zu" : "%zu", src->shape[i]);
+        if (spec->cols == ONE_DIM) return fail(ld->e, GALAGO_ERR_FORMAT, "%s: shape [%s], expected [%zu]", name, have, rows);
+        return fail(ld->e, GALAGO_ERR_FORMAT, "%s: shape [%s], expected [%zu,%zu]", name, have, rows, cols);
+    }
+    galago_status s = check_type(src, ld->e);
+    if (s) return s;
+
+    tensor t = {.n_dims = spec->cols == ONE_DIM ? 1 : 2, .shape = {rows, cols, 1, 1}};
+    if (t.n_dims == 1) t.shape[1] = 1;
+    t.type = held_type(ld, src, spec->kind, tensor_row(t));
+    if (t.type == src->type && src->data && spec->kind != NORM && spec->kind != DECAY)
+        s = ld->m->backend->ops->weight_load(ld->m->backend, &t, src->data, true, ld->e);
+    else
+        s = convert(ld, src, &t, spec->kind);
+    if (s) {
+        if (t.buffer) ld->m->backend->ops->buffer_destroy(ld->m->backend, t.buffer);
+        return s;
+    }
+    *(tensor *)((char *)base + spec->field) = t;
+    if (spec->scope != MTP && spec->scope != MTP_LAYER) ld->m->n_params += rows * cols;
+    remember(ld, src->name, t);
+
+    ld->done_bytes += src->bytes;
+    if (ld->o->progress && !ld->o->progress(ld->o->progress_user, "load", (double)ld->done_bytes / (double)ld->total_bytes))
+        return fail(ld->e, GALAGO_CANCELLED, "loading was cancelled");
+    return GALAGO_OK;
+}
+
+/* The two temporal slices of the patch embedding become one: a still picture shows both the same frame (qwen3_5.md 6.1).
+ * A checkpoint has [Dv, 3, 2, ps, ps], a GGUF file two tensors [Dv, 3, ps, ps]. */
+static galago_status load_patch_embed(loader *ld)
+{
+    model *m = ld->m;
+    const vision_config *v = &m->config.vision;
+    size_t area = (size_t)v->patch_size * v->patch_size, row = v->in_channels * area, n = v->d_model * row;
+    const char *names[2] = {"model.visual.patch_embed.proj.weight", NULL};
+    if (!ld->hf) names[0] = "v.patch_embd.weight", names[1] = "v.patch_embd.weight.1";
+    const weight *src[2] = {NULL, NULL};
+    for (int i = 0; i < 2 && names[i]; i++) {
+        src[i] = weights_find(ld->w, names[i]);
+        if (!src[i]) return fail(ld->e, GALAGO_ERR_FORMAT, "%s: the tensor is missing", names[i]);
+        const size_t want_hf[5] = {v->d_model, v->in_channels, 2, v->patch_size, v->patch_size};
+        const size_t want_gguf[5] = {v->d_model, v->in_channels, v->patch_size, v->patch_size, 1};
+        if (memcmp(src[i]->shape, ld->hf ? want_hf : want_gguf, sizeof want_hf))
+            return fail(ld->e, GALAGO_ERR_FORMAT, "%s: shape [%zu,%zu,%zu,%zu,%zu] is not that of %u channels and patches of %u",
+                        names[i], src[i]->shape[0], src[i]->shape[1], src[i]->shape[2], src[i]->shape[3], src[i]->shape[4],
+                        v->in_channels, v->patch_size);
+        galago_status s = check_type(src[i], ld->e);
+        if (s) return s;
+    }
+    float *sum = malloc(n * sizeof *sum), *part = malloc(2 * n * sizeof *part);
+    galago_status s = GALAGO_OK;
+    if (!sum || !part) {
+        s = fail(ld->e, GALAGO_ERR_MEMORY, "%s: not enough memory", names[0]);
+    } else {
+        if (ld->hf) {
+            weights_read(ld->w, src[0], 0, 2 * n, part);
+            for (size_t i = 0; i < n; i++) {
+                size_t channel = i / area, first = channel * 2 * area + i % area;
+                sum[i] = part[first] + part[first + area];
+            }
+        } else {
+            weights_read(ld->w, src[0], 0, n, sum);
+            weights_read(ld->w, src[1], 0, n, part);
+            for (size_t i = 0; i < n; i++) sum[i] += part[i];
+        }
+        tensor t = {.type = DTYPE_F32, .n_dims = 2, .shape = {v->d_model, row, 1, 1}};
+        s = m->backend->ops->weight_load(m->backend, &t, sum, false, ld->e);
+        if (!s) {
+            m->vision.patch_embed.w = t;
+            m->n_params += 2 * n;
+            remember(ld, src[0]->name, t);
+        }
+    }
+    free(sum);
+    free(part);
+    return s;
+}
+
+static galago_status load_spec(loader *ld, const weight_spec *spec)
+{
+    model *m = ld->m;
+    const text_config *c = &m->config.text;
+    galago_status s = GALAGO_OK;
+    switch (spec->scope) {
+    case GLOBAL:
+        if (spec->field == M(head.w) && c->tied_head) {
+            m->head.w = m->embed;
+            return GALAGO_OK;
+        }
+        return load_weight(ld, spec, 0, m);
+    case ALL_LAYERS:
+    case LINEAR_LAYERS:
+    case FULL_LAYERS:
+        for (uint32_t il = 0; il < c->n_layers && !s; il++) {
+            m->layers[il].kind = c->layers[il];
+            if (spec->scope == ALL_LAYERS || (spec->scope == FULL_LAYERS) == (c->layers[il] == LAYER_FULL))
+                s = load_weight(ld, spec, (int)il, &m->layers[il]);
+        }
+        return s;
+    case MTP: return m->mtp ? load_weight(ld, spec, (int)c->n_layers, m->mtp) : GALAGO_OK;
+    case MTP_LAYER: return m->mtp ? load_weight(ld, spec, (int)c->n_layers, &m->mtp->block) : GALAGO_OK;
+    case VISION: return m->config.vision.n_layers ? load_weight(ld, spec, 0, m) : GALAGO_OK;
+    case VISION_LAYERS:
+        for (uint32_t il = 0; il < m->config.vision.n_layers && !s; il++)
+            s = load_weight(ld, spec, (int)il, &m->vision.layers[il]);
+        return s;
+    }
+    return s;
+}
+
+galago_status network_load(model *m, const weights *w, const model_options *o, error *e)
+{
+    const model_config *c = &m->config;
+    size_t n_table = sizeof table / sizeof *table;
+    m->layers = arena_array(&m->memory, c->text.n_layers, sizeof *m->layers);
+    m->vision.layers = arena_array(&m->memory, c->vision.n_layers, sizeof *m->vision.layers);
+    m->weights = arena_array(&m->memory, n_table * (c->text.n_layers + c->vision.n_layers + 2u), sizeof *m->weights);
+    if (c->text.n_mtp_layers) m->mtp = arena_alloc(&m->memory, sizeof *m->mtp);
+    if (!m->layers || !m->vision.layers || !m->weights || (c->text.n_mtp_layers && !m->mtp))
+        return fail(e, GALAGO_ERR_MEMORY, "not enough memory for the weight table");
+    if (m->mtp) m->mtp->block.kind = LAYER_FULL;
+
+    loader ld = {.m = m, .w = w, .o = o, .e = e, .hf = weights_get_format(w) != WEIGHTS_GGUF};
+    for (size_t i = 0; i < weights_count(w); i++) ld.total_bytes += weights_at(w, i)->bytes;
+    galago_status s = GALAGO_OK;
+    for (size_t i = 0; i < n_table && !s; i++) s = load_spec(&ld, &table[i]);
+    if (!s && c->vision.n_layers) s = load_patch_embed(&ld);
+    m->f32_weights = !s && m->layers[0].mlp.up.w.type == DTYPE_F32;
+    return s;
+}
