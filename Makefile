@@ -17,7 +17,7 @@ VERSION := $(shell sed -n 's/.*GALAGO_VERSION "\(.*\)"/\1/p' include/galago.h)
 PACKAGES := libjpeg libpng libwebp
 HAVE_CURL := $(shell pkg-config --exists libcurl 2>/dev/null && echo 1)
 
-CFLAGS_ALL = -std=c11 $(OPT) -Wall -Wextra -Wshadow -Werror -Iinclude -Isrc -ffp-contract=off -fvisibility=hidden -fPIC -pthread \
+CFLAGS_ALL = -std=c11 -D_POSIX_C_SOURCE=200809L $(OPT) -Wall -Wextra -Wshadow -Werror -Iinclude -Isrc -ffp-contract=off -fvisibility=hidden -fPIC -pthread \
              $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) $(CFLAGS)
 LDLIBS_ALL = $(shell pkg-config --libs $(PACKAGES) 2>/dev/null || echo -ljpeg -lpng -lwebp) -lm -pthread $(LDLIBS)
 ifneq ($(SANITIZE),)
@@ -42,8 +42,8 @@ lib: $(BUILD)/libgalago.a
 tests: $(TEST_BIN)
 
 # Kernels of an instruction set are compiled for it alone; dispatch.c decides at run time whether they may be called.
-$(BUILD)/src/backend/cpu/%_avx2.o: ISA_FLAGS = -mavx2 -mfma -mf16c
-$(BUILD)/src/backend/cpu/%_avx512.o: ISA_FLAGS = -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni
+$(BUILD)/src/%_avx2.o: ISA_FLAGS = -mavx2 -mfma -mf16c
+$(BUILD)/src/%_avx512.o: ISA_FLAGS = -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
