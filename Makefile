@@ -36,7 +36,7 @@ CLI_OBJ  := $(CLI_SRC:%.c=$(BUILD)/%.o)
 TEST_SRC := $(sort $(wildcard tests/unit/*.c tests/ops/*.c tests/golden/*.c tests/property/*.c))
 TEST_BIN := $(TEST_SRC:%.c=$(BUILD)/%)
 
-.PHONY: all lib tests deps clean
+.PHONY: all lib tests deps clean test test-quick fuzz demo
 all: $(BUILD)/galago $(BUILD)/libgalago.so
 lib: $(BUILD)/libgalago.a
 tests: $(TEST_BIN)
@@ -61,6 +61,37 @@ $(BUILD)/galago: $(CLI_OBJ) $(BUILD)/libgalago.a
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/libgalago.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_ALL)
 .PRECIOUS: $(BUILD)/tests/%.o
+
+# ---- the two commands ----
+
+# make test: everything that must hold. Installs what is missing, or says what to install.
+test:
+	@tools/deps.sh test
+	$(MAKE) --no-print-directory all tests
+	@tests/run.sh $(BUILD)
+# The test programs alone, for other compilers and for sanitizers.
+test-quick:
+	@tools/deps.sh test
+	$(MAKE) --no-print-directory tests
+	@tests/run.sh $(BUILD) quick
+
+# make demo: the demo model describes a picture.
+demo:
+	@tools/deps.sh build
+	$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) tools/demo.sh
+
+# Every tests/fuzz/*.c is a libFuzzer target; SECONDS_EACH for each.
+SECONDS_EACH ?= 60
+FUZZ_BUILD   := build-fuzz
+FUZZ_BIN     := $(patsubst tests/fuzz/%.c,$(FUZZ_BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
+fuzz:
+	@tools/deps.sh test
+	$(MAKE) --no-print-directory CC=clang BUILD=$(FUZZ_BUILD) OPT="-O1 -g" SANITIZE=fuzzer-no-link,address,undefined $(FUZZ_BIN)
+	@tests/fuzz/run.sh $(FUZZ_BUILD) $(SECONDS_EACH) $(TARGETS)
+$(FUZZ_BUILD)/tests/fuzz/%: $(FUZZ_BUILD)/tests/fuzz/%.o $(FUZZ_BUILD)/libgalago.a
+	$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LDLIBS_ALL)
+.PRECIOUS: $(FUZZ_BUILD)/tests/fuzz/%.o
 
 clean:
 	rm -rf build build-*

@@ -1,0 +1,39 @@
+#!/bin/sh
+# Makes sure that the libraries of the build are there. As root on a Debian system it installs what is missing; elsewhere it
+# says exactly what to install. Usage: deps.sh [build|test]
+set -eu
+want=${1:-build}
+missing=
+need() { # package, test command
+    package=$1
+    shift
+    "$@" >/dev/null 2>&1 || missing="$missing $package"
+}
+need gcc sh -c 'command -v cc || command -v gcc'
+need make command -v make
+need pkg-config command -v pkg-config
+need libjpeg62-turbo-dev pkg-config --exists libjpeg
+need libpng-dev pkg-config --exists libpng
+need libwebp-dev pkg-config --exists libwebp libwebpdemux
+need libcurl4-openssl-dev pkg-config --exists libcurl
+if [ "$want" = test ]; then
+    need clang sh -c 'command -v clang'
+    need libclang-rt-14-dev sh -c 'echo "int main(void){return 0;}" | clang -fsanitize=address -x c - -o /dev/null'
+    need python3 command -v python3
+    need nodejs command -v node
+    need npm command -v npm
+fi
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "Installing:$missing"
+    apt-get update -qq >/dev/null 2>&1 || true
+    # shellcheck disable=SC2086
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $missing >/dev/null
+else
+    echo "These packages are needed:$missing" >&2
+    echo "On Debian or Ubuntu:  sudo apt-get install$missing" >&2
+    case $missing in
+    " libcurl4-openssl-dev") echo "(libcurl is optional: without it http(s) pictures cannot be read.)" >&2; exit 0 ;;
+    esac
+    exit 1
+fi
