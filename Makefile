@@ -14,7 +14,7 @@ SANITIZE ?=
 
 VERSION := $(shell sed -n 's/.*GALAGO_VERSION "\(.*\)"/\1/p' include/galago.h)
 
-PACKAGES := libjpeg libpng libwebp
+PACKAGES := libjpeg libpng libwebp libwebpdemux
 HAVE_CURL := $(shell pkg-config --exists libcurl 2>/dev/null && echo 1)
 
 CFLAGS_ALL = -std=c11 -D_POSIX_C_SOURCE=200809L $(OPT) -Wall -Wextra -Wshadow -Werror -Iinclude -Isrc -ffp-contract=off -fvisibility=hidden -fPIC -pthread \
