@@ -196,6 +196,9 @@ galago_status decode_gif(const uint8_t *bytes, size_t size, image *out, error *e
     /* A frame that is larger than the canvas enlarges it, as in the reference's library. */
     if (to.left + to.width > width) width = to.left + to.width;
     if (to.top + to.height > height) height = to.top + to.height;
+    /* A code has at least 2 bits and gives at most MAX_CODES pixels: a short file with a large size in its
+     * header is recognised before memory is taken for it. */
+    if ((uint64_t)to.width * to.height / (MAX_CODES * 4) > bytes_left(&r)) return cut_off(&r);
     if ((s = image_alloc(out, "GIF", width, height, e))) return s;
 
     /* Transparency is dropped like any alpha channel: transparent pixels, and those that the frame leaves

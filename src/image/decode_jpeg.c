@@ -154,7 +154,8 @@ static galago_status decode(reader *r, size_t size)
                     j->num_components);
     j->out_color_space = is_cmyk ? JCS_CMYK : JCS_RGB;
     r->orientation = find_orientation(j);
-    r->one_scan = !jpeg_has_multiple_scans(j);
+    /* (The arithmetic decoder takes a missing end for zeros and says nothing.) */
+    r->one_scan = !jpeg_has_multiple_scans(j) && !j->arith_code;
 
     if ((s = image_alloc(r->out, "JPEG", width, height, r->e))) return s;
     if (is_cmyk && !(r->cmyk = malloc((size_t)width * 4)))

@@ -121,6 +121,38 @@ static void test_resize(void)
             }
 }
 
+/* tests/data/images/resized.txt, written by Pillow. */
+static void test_pillow(void)
+{
+    FILE *list = fopen("tests/data/images/resized.txt", "r");
+    CHECK(list, "run in the root of the source tree");
+    if (!list) return;
+    char name[100], path[200];
+    unsigned width, height, n_lines = 0;
+    unsigned long long want;
+    while (fscanf(list, "%99s %u %u %llx", name, &width, &height, &want) == 4) {
+        n_lines++;
+        snprintf(path, sizeof path, "tests/data/images/%s", name);
+        FILE *f = fopen(path, "rb");
+        static uint8_t bytes[1 << 16];
+        size_t n = f ? fread(bytes, 1, sizeof bytes, f) : 0;
+        if (f) fclose(f);
+        image in, out;
+        error e = {0};
+        CHECK(image_decode(bytes, n, &in, &e) == GALAGO_OK, "%s: %s", name, e.message);
+        CHECK(image_resize(&in, height, width, RESAMPLE_PILLOW, &out, &e) == GALAGO_OK, "%s: %s", name,
+              e.message);
+        unsigned long long h = 0xcbf29ce484222325ull; /* FNV-1a */
+        for (size_t i = 0; out.rgb && i < (size_t)width * height * 3; i++)
+            h = (h ^ out.rgb[i]) * 0x100000001b3ull;
+        CHECK(h == want, "%s to %u x %u: other pixels than Pillow's", name, width, height);
+        image_free(&in);
+        image_free(&out);
+    }
+    fclose(list);
+    CHECK(n_lines == 27, "%u lines", n_lines);
+}
+
 /* Both rules on one picture must differ somewhere, or one of them is not what it says. */
 static void test_rules_differ(void)
 {
@@ -331,6 +363,7 @@ static void test_preprocess(void)
 int main(void)
 {
     test_resize();
+    test_pillow();
     test_rules_differ();
     test_kernels_agree();
     test_smart_resize();

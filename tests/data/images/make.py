@@ -6,6 +6,8 @@ Every kind of file that the decoders must read, a few pixels each, and some that
     NAME format|unsupported    the status with which the file must be refused
 Files that Pillow cannot write are put together here byte by byte; where Pillow reads other pixels than we do
 (16-bit grey, which it clips) the hash is that of the pixels given to `own`.
+
+resized.txt: NAME WIDTH HEIGHT HASH: pictures of this folder resized by Pillow's bicubic filter.
 """
 import io
 import os
@@ -330,3 +332,9 @@ refuse("bad_text.txt", b"This is not a picture.\n", "unsupported")
 
 with open(os.path.join(HERE, "expected.txt"), "w") as f:
     f.write("\n".join(lines) + "\n")
+
+with open(os.path.join(HERE, "resized.txt"), "w") as f:
+    for name in ("gif_full_table.gif", "png_rgb8.png", "jpeg_exif_6.jpg"):
+        for w, h in ((32, 32), (96, 64), (90, 31), (33, 70), (224, 160), (640, 3), (5, 352), (91, 71), (1, 1)):
+            im = ImageOps.exif_transpose(Image.open(os.path.join(HERE, name))).convert("RGB")
+            f.write("%s %d %d %016x\n" % (name, w, h, fnv(im.resize((w, h), Image.BICUBIC).tobytes())))
