@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <webp/decode.h>
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Many seeds have a size in their header that is only just allowed; hundreds of megabytes for each try would
@@ -23,6 +25,18 @@ static int is_large(const uint8_t *d, size_t n)
     } else if (n >= 26 && d[0] == 'B') {
         w = (uint64_t)d[19] << 8 | d[18] | (uint64_t)(d[20] | d[21]) << 16;
         h = (uint64_t)d[23] << 8 | d[22] | (uint64_t)((d[24] | d[25]) == 0xff ? 0 : d[24] | d[25]) << 16;
+    } else if (n >= 2 && d[0] == 0xff) {
+        for (size_t i = 0; i + 9 <= n; i++) /* whatever looks like a frame header */
+            if (d[i] == 0xff && (d[i + 1] & 0xf0) == 0xc0 && d[i + 1] != 0xc4 && d[i + 1] != 0xcc) {
+                uint64_t area = (uint64_t)(d[i + 5] << 8 | d[i + 6]) * (uint64_t)(d[i + 7] << 8 | d[i + 8]);
+                if (area > 1000 * 1000 && area <= IMAGE_MAX_PIXELS) return 1;
+            }
+    } else if (n >= 2 && d[0] == 'R') {
+        int width, height;
+        if (WebPGetInfo(d, n, &width, &height)) {
+            w = (uint64_t)width;
+            h = (uint64_t)height;
+        }
     }
     /* Refusals by size are worth trying. */
     return w * h > 1000 * 1000 && w * h <= IMAGE_MAX_PIXELS;
