@@ -14,6 +14,9 @@ SANITIZE ?=
 
 VERSION := $(shell sed -n 's/.*GALAGO_VERSION "\(.*\)"/\1/p' include/galago.h)
 
+# The part of the version that changes when programs must be linked anew.
+SOVERSION := 0
+
 PACKAGES := libjpeg libpng libwebp libwebpdemux
 HAVE_CURL := $(shell pkg-config --exists libcurl 2>/dev/null && echo 1)
 
@@ -54,7 +57,7 @@ $(BUILD)/libgalago.a: $(LIB_OBJ)
 	@rm -f $@
 	$(AR) rcs $@ $^
 $(BUILD)/libgalago.so: $(LIB_OBJ)
-	$(CC) -shared $(LDFLAGS) -Wl,-soname,libgalago.so.0 -o $@ $^ $(LDLIBS_ALL)
+	$(CC) -shared $(LDFLAGS) -Wl,-soname,libgalago.so.$(SOVERSION) -o $@ $^ $(LDLIBS_ALL)
 $(BUILD)/galago: $(CLI_OBJ) $(BUILD)/libgalago.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_ALL) $(CLI_LIBS)
 
@@ -92,6 +95,51 @@ fuzz:
 $(FUZZ_BUILD)/tests/fuzz/%: $(FUZZ_BUILD)/tests/fuzz/%.o $(FUZZ_BUILD)/libgalago.a
 	$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LDLIBS_ALL)
 .PRECIOUS: $(FUZZ_BUILD)/tests/fuzz/%.o
+
+# ---- installing ----
+
+# make install [PREFIX=/usr/local] [DESTDIR=] [LIBDIR=...]: command, libraries, header, pkg-config file, manual page and the
+# demo model. make uninstall with the same variables takes them away again.
+DESTDIR    ?=
+BINDIR     ?= $(PREFIX)/bin
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DATADIR    ?= $(PREFIX)/share/galago
+MANDIR     ?= $(PREFIX)/share/man
+INSTALL    ?= install
+DEMO_FILES := $(wildcard models/demo/*.gguf)
+
+# Where an installed library finds the demo model when it does not lie beside it.
+$(BUILD)/src/engine/locate.o: CFLAGS_ALL += -DGALAGO_DATADIR='"$(DATADIR)"'
+
+$(BUILD)/galago.pc: include/galago.h Makefile
+	@mkdir -p $(@D)
+	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$(INCLUDEDIR)' '' 'Name: galago' \
+	  "Description: Qwen's small vision-language models on the user's own device" 'Version: $(VERSION)' \
+	  'Requires.private: $(PACKAGES)' 'Libs: -L$${libdir} -lgalago' 'Libs.private: -lm -pthread' \
+	  'Cflags: -I$${includedir}' > $@
+
+.PHONY: install uninstall $(BUILD)/galago.pc
+install: all lib $(BUILD)/galago.pc
+	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(MANDIR)/man1
+	$(INSTALL) -m 755 $(BUILD)/galago $(DESTDIR)$(BINDIR)/galago
+	$(INSTALL) -m 755 $(BUILD)/libgalago.so $(DESTDIR)$(LIBDIR)/libgalago.so.$(VERSION)
+	ln -sf libgalago.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libgalago.so.$(SOVERSION)
+	ln -sf libgalago.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libgalago.so
+	$(INSTALL) -m 644 $(BUILD)/libgalago.a $(DESTDIR)$(LIBDIR)/libgalago.a
+	$(INSTALL) -m 644 include/galago.h $(DESTDIR)$(INCLUDEDIR)/galago.h
+	$(INSTALL) -m 644 $(BUILD)/galago.pc $(DESTDIR)$(LIBDIR)/pkgconfig/galago.pc
+	$(INSTALL) -m 644 docs/galago.1 $(DESTDIR)$(MANDIR)/man1/galago.1
+ifneq ($(DEMO_FILES),)
+	$(INSTALL) -d $(DESTDIR)$(DATADIR)/models/demo
+	$(INSTALL) -m 644 $(DEMO_FILES) $(DESTDIR)$(DATADIR)/models/demo
+endif
+uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/galago $(DESTDIR)$(LIBDIR)/libgalago.so $(DESTDIR)$(LIBDIR)/libgalago.so.$(SOVERSION) \
+	  $(DESTDIR)$(LIBDIR)/libgalago.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libgalago.a $(DESTDIR)$(INCLUDEDIR)/galago.h \
+	  $(DESTDIR)$(LIBDIR)/pkgconfig/galago.pc $(DESTDIR)$(MANDIR)/man1/galago.1
+	rm -rf $(DESTDIR)$(DATADIR)/models/demo
+	-rmdir $(DESTDIR)$(DATADIR)/models $(DESTDIR)$(DATADIR) 2>/dev/null
 
 clean:
 	rm -rf build build-*
