@@ -35,8 +35,7 @@ static uint8_t *row_of(const bitmap *b, const image *out, uint32_t y)
     return out->rgb + (size_t)(b->is_top_down ? y : b->height - 1 - y) * b->width * 3;
 }
 
-/* ---- headers
- * ------------------------------------------------------------------------------------------------- */
+/* ---- headers ------------------------------------------------------------------------------------- */
 
 static galago_status read_palette(bitmap *b, size_t at, size_t n_colours, size_t entry_bytes)
 {
@@ -133,8 +132,7 @@ static galago_status read_headers(bitmap *b, size_t size)
     return GALAGO_OK;
 }
 
-/* ---- pixels
- * -------------------------------------------------------------------------------------------------- */
+/* ---- pixels -------------------------------------------------------------------------------------- */
 
 /* A field of a pixel as 0..255, rounded down as the reference's library does it. */
 static uint8_t field(uint32_t pixel, uint32_t mask)

@@ -30,8 +30,7 @@ static galago_status skip_blocks(reader *r)
     }
 }
 
-/* ---- LZW
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- LZW ----------------------------------------------------------------------------------------- */
 
 /* Where the frame's pixels go: its lines in the order of the file, onto a canvas. */
 typedef struct target {
@@ -138,8 +137,7 @@ static galago_status lzw_decode(reader *r, lzw *t, const target *to)
     return GALAGO_OK;
 }
 
-/* ---- file
- * --------------------------------------------------------------------------------------------------- */
+/* ---- file ---------------------------------------------------------------------------------------- */
 
 /* flags: bit 7 = there is a table, bits 0..2 = log2 of its length - 1. Colours that the table lacks stay as
  * they are. */

@@ -44,7 +44,7 @@ static galago_status status_of(int code)
     }
 }
 
-static void fail_with_message(reader *r)
+_Noreturn static void fail_with_message(reader *r)
 {
     char text[JMSG_LENGTH_MAX];
     r->errors.format_message((j_common_ptr)&r->jpeg, text);
@@ -52,11 +52,7 @@ static void fail_with_message(reader *r)
     give_up(r);
 }
 
-_Noreturn static void on_error(j_common_ptr c)
-{
-    fail_with_message(c->client_data);
-    abort(); /* not reached */
-}
+_Noreturn static void on_error(j_common_ptr c) { fail_with_message(c->client_data); }
 
 /* libjpeg goes on after damage and paints grey. A picture that the model would describe wrongly is refused
  * instead; remarks about headers, and stray bytes between segments (which cameras do write), are no damage.
@@ -69,7 +65,7 @@ static void on_message(j_common_ptr c, int level)
     case JWRN_HIT_MARKER:
     case JWRN_HUFF_BAD_CODE:
     case JWRN_ARITH_BAD_CODE:
-    case JWRN_MUST_RESYNC: fail_with_message(c->client_data); break;
+    case JWRN_MUST_RESYNC: fail_with_message(c->client_data);
     default: break;
     }
 }

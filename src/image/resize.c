@@ -13,8 +13,7 @@
 
 enum { PILLOW_BITS = 22 };
 
-/* ---- weights
- * ------------------------------------------------------------------------------------------------- */
+/* ---- weights ------------------------------------------------------------------------------------- */
 
 static double cubic(double x)
 {
@@ -73,6 +72,7 @@ static void *make_table(size_t n, size_t m, size_t size)
     return size_mul_overflow(n, m, &count) ? NULL : calloc(count, size);
 }
 
+/* False when there is no memory. axis_free() afterwards in any case. */
 static bool axis_create(resize_axis *a, uint32_t n_in, uint32_t n_out, resample rule)
 {
     memset(a, 0, sizeof *a);
@@ -110,12 +110,10 @@ static bool axis_create(resize_axis *a, uint32_t n_in, uint32_t n_out, resample 
         }
     }
     free(w);
-    if (!done) axis_free(a);
     return done;
 }
 
-/* ---- portable kernels
- * ------------------------------------------------------------------------------------------ */
+/* ---- portable kernels ---------------------------------------------------------------------------- */
 
 static uint8_t clamp_u8(int32_t v) { return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v); }
 
@@ -156,8 +154,7 @@ void resize_columns_c(const resize_axis *a, uint32_t i, const uint8_t *const *ro
     }
 }
 
-/* ---- the two passes
- * --------------------------------------------------------------------------------------------- */
+/* ---- the two passes ------------------------------------------------------------------------------ */
 
 typedef struct kernels {
     resize_rows_fn *rows;

@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 static image make_picture(uint32_t width, uint32_t height, unsigned long long seed, int kind)
 {
@@ -20,8 +21,7 @@ static image make_picture(uint32_t width, uint32_t height, unsigned long long se
     return img;
 }
 
-/* ---- the rules, written down once more, with whole columns of float64 and 64-bit sums
- * ------------------------------- */
+/* ---- the rules, written down once more, with whole columns of float64 and 64-bit sums ------------ */
 
 static double plain_cubic(double x)
 {
@@ -360,8 +360,46 @@ static void test_preprocess(void)
     image_free(&narrow);
 }
 
+/* Too little address space at several points of the work: the result is there, or a status and nothing else.
+ * (Not with AddressSanitizer, which takes terabytes of it.) */
+static void test_no_memory(void)
+{
+#if defined(__SANITIZE_ADDRESS__)
+    return;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+    return;
+#endif
+#endif
+    FILE *f = fopen("/proc/self/statm", "r");
+    unsigned long pages = 0;
+    struct rlimit old;
+    if (!f || fscanf(f, "%lu", &pages) != 1 || getrlimit(RLIMIT_AS, &old) != 0) {
+        if (f) fclose(f);
+        return; /* another system */
+    }
+    fclose(f);
+    image in = make_picture(600000, 1, 1, 0), out; /* 2 MB; the tables of its weights need 42 MB */
+    size_t n_failed = 0, n_done = 0;
+    for (size_t megabytes = 0; megabytes <= 64; megabytes += 4) {
+        struct rlimit low = {.rlim_cur = pages * 4096 + (megabytes << 20), .rlim_max = old.rlim_max};
+        error e = {0};
+        setrlimit(RLIMIT_AS, &low);
+        galago_status s = image_resize(&in, 1, 580000, RESAMPLE_PILLOW, &out, &e);
+        setrlimit(RLIMIT_AS, &old);
+        CHECK(s == GALAGO_OK || (s == GALAGO_ERR_MEMORY && !out.rgb && e.message[0]), "%zu MB: %s", megabytes,
+              e.message);
+        n_failed += s != GALAGO_OK;
+        n_done += s == GALAGO_OK;
+        image_free(&out);
+    }
+    CHECK(n_failed > 5 && n_done > 0, "%zu refused, %zu done", n_failed, n_done);
+    image_free(&in);
+}
+
 int main(void)
 {
+    test_no_memory();
     test_resize();
     test_pillow();
     test_rules_differ();
