@@ -1,0 +1,41 @@
+/* Which instruction set, and the table of ops for it. */
+#include "backend/cpu/cpu.h"
+#include "backend/cpu/matmul.h"
+
+enum cpu_isa cpu_isa_best(void)
+{
+#if defined(__x86_64__) && defined(__GNUC__)
+    /* These also ask whether the system saves the wide registers. F16C came before AVX2 and has no name in some compilers. */
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+        if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni"))
+            return CPU_ISA_AVX512;
+        return CPU_ISA_AVX2;
+    }
+#endif
+    return CPU_ISA_REF;
+}
+
+const char *cpu_isa_name(enum cpu_isa isa)
+{
+    switch (isa) {
+    case CPU_ISA_REF: return "ref";
+    case CPU_ISA_AVX2: return "avx2";
+    case CPU_ISA_AVX512: return "avx512";
+    }
+    return "?";
+}
+
+void cpu_dispatch(backend_ops *ops, enum cpu_isa isa)
+{
+    cpu_ops_ref(ops);
+#if defined(__x86_64__)
+    if (isa >= CPU_ISA_AVX2) cpu_ops_avx2(ops);
+#endif
+    const struct cpu_matmul_ops *products = cpu_matmul_select(isa);
+    ops->matmul = products->matmul;
+    ops->embed = products->embed;
+    /* A table of pointers and nothing else: every entry must be there. */
+    for (size_t i = 0; i < sizeof *ops / sizeof(void (*)(void)); i++) assert(((void (**)(void))(void *)ops)[i]);
+}

@@ -1,0 +1,14 @@
+/* The portable ops by subject; each adds its own to the table. */
+#ifndef CPU_OPS_REF_H
+#define CPU_OPS_REF_H
+
+#include "backend/cpu/cpu.h"
+#include <math.h>
+
+void ref_norm_ops(backend_ops *ops);      /* ops_ref_norm.c */
+void ref_delta_ops(backend_ops *ops);     /* ops_ref_delta.c */
+void ref_attention_ops(backend_ops *ops); /* ops_ref_attention.c */
+
+static inline float ref_sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
+
+#endif
