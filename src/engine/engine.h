@@ -15,8 +15,7 @@ enum { DEFAULT_N_CTX = 4096, DEFAULT_MAX_TOKENS = 512, DEFAULT_IMAGE_TOKENS = 12
 
 struct galago_image {
     image pixels;
-    uint64_t hash[2]; /* of size and pixels; made when first needed */
-    bool hashed;
+    uint64_t hash[2]; /* of size and pixels: two pictures with equal hashes are taken for the same */
 };
 
 /* Which picture, for comparing: two pictures with equal keys are taken for the same. */
@@ -56,8 +55,5 @@ uint32_t context_length(const model_config *c, uint32_t n_ctx);
  * installed, then in ./models/demo. Errors: IO (says where it was looked for), MEMORY. *path is malloc'ed.
  * (locate.c) */
 galago_status locate_demo(char **path, error *e);
-
-/* Hash of a picture's size and pixels, kept in the image. (picture.c) */
-void picture_hash(galago_image *img, uint64_t hash[2]);
 
 #endif

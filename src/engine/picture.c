@@ -5,6 +5,38 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Both halves of the product of two words: every bit of the input reaches every bit of the result. */
+static uint64_t fold(uint64_t a, uint64_t b)
+{
+    __uint128_t p = (__uint128_t)a * b;
+    return (uint64_t)p ^ (uint64_t)(p >> 64);
+}
+
+/* Two 64-bit folded-multiply hashes with different constants over the same words: 128 bits, about 5 GB/s. A
+ * mistake would answer about another picture, so 64 bits alone would be too few for comfort. Constants:
+ * digits of pi. */
+static void hash_pixels(const image *img, uint64_t hash[2])
+{
+    static const uint64_t K[4] = {0x243f6a8885a308d3u, 0x13198a2e03707345u, 0xa4093822299f31d1u,
+                                  0x082efa98ec4e6c89u};
+    const uint8_t *p = img->rgb;
+    size_t size = 3 * (size_t)img->width * img->height;
+    uint64_t shape = (uint64_t)img->width << 32 | img->height;
+    uint64_t a = fold(shape ^ K[0], K[1]), b = fold(shape ^ K[2], K[3]);
+    uint64_t w[2];
+    for (; size >= 16; p += 16, size -= 16) {
+        memcpy(w, p, 16);
+        a = fold(a ^ w[0] ^ K[0], w[1] ^ K[1]) + w[0];
+        b = fold(b ^ w[1] ^ K[2], w[0] ^ K[3]) + w[1];
+    }
+    memset(w, 0, 16);
+    memcpy(w, p, size);
+    a = fold(a ^ w[0] ^ K[0], w[1] ^ K[1]);
+    b = fold(b ^ w[1] ^ K[2], w[0] ^ K[3]);
+    hash[0] = fold(a ^ K[2], b ^ K[1]) ^ a;
+    hash[1] = b;
+}
+
 static galago_status wrap(image *pixels, galago_image **out, error *e)
 {
     galago_image *img = calloc(1, sizeof *img);
@@ -13,6 +45,7 @@ static galago_status wrap(image *pixels, galago_image **out, error *e)
         return fail(e, GALAGO_ERR_MEMORY, "not enough memory for an image");
     }
     img->pixels = *pixels;
+    hash_pixels(pixels, img->hash);
     *out = img;
     return GALAGO_OK;
 }
@@ -76,41 +109,4 @@ void galago_image_destroy(galago_image *img)
     if (!img) return;
     image_free(&img->pixels);
     free(img);
-}
-
-/* Both halves of the product of two words: every bit of the input reaches every bit of the result. */
-static uint64_t fold(uint64_t a, uint64_t b)
-{
-    __uint128_t p = (__uint128_t)a * b;
-    return (uint64_t)p ^ (uint64_t)(p >> 64);
-}
-
-/* Two 64-bit folded-multiply hashes with different constants over the same words: 128 bits, about 5 GB/s. A
- * mistake would answer about another picture, so 64 bits alone would be too few for comfort. Constants:
- * digits of pi. */
-void picture_hash(galago_image *img, uint64_t hash[2])
-{
-    if (!img->hashed) {
-        static const uint64_t K[4] = {0x243f6a8885a308d3u, 0x13198a2e03707345u, 0xa4093822299f31d1u,
-                                      0x082efa98ec4e6c89u};
-        const uint8_t *p = img->pixels.rgb;
-        size_t size = 3 * (size_t)img->pixels.width * img->pixels.height;
-        uint64_t shape = (uint64_t)img->pixels.width << 32 | img->pixels.height;
-        uint64_t a = fold(shape ^ K[0], K[1]), b = fold(shape ^ K[2], K[3]);
-        uint64_t w[2];
-        for (; size >= 16; p += 16, size -= 16) {
-            memcpy(w, p, 16);
-            a = fold(a ^ w[0] ^ K[0], w[1] ^ K[1]) + w[0];
-            b = fold(b ^ w[1] ^ K[2], w[0] ^ K[3]) + w[1];
-        }
-        memset(w, 0, 16);
-        memcpy(w, p, size);
-        a = fold(a ^ w[0] ^ K[0], w[1] ^ K[1]);
-        b = fold(b ^ w[1] ^ K[2], w[0] ^ K[3]);
-        img->hash[0] = fold(a ^ K[2], b ^ K[1]) ^ a;
-        img->hash[1] = b;
-        img->hashed = true;
-    }
-    hash[0] = img->hash[0];
-    hash[1] = img->hash[1];
 }

@@ -106,7 +106,7 @@ static galago_status gather_images(const model_config *c, const galago_message *
             p->images[at] = img;
             p->keys[at].grid =
                 (image_grid){height / c->preprocess.patch_size, width / c->preprocess.patch_size};
-            picture_hash(img, p->keys[at].hash);
+            memcpy(p->keys[at].hash, img->hash, sizeof img->hash);
             p->n_images++;
         }
     return GALAGO_OK;

@@ -12,7 +12,7 @@ typedef struct prompt {
     size_t history_end; /* laid-out tokens before the generation prompt; 0 = unknown (raw text) */
 } prompt;
 
-/* Template, tokens, sizes of the pictures after resizing, layout; pixels are only looked at for their hash.
+/* Template, tokens, sizes of the pictures after resizing, layout. Pixels are not looked at.
  * Errors: ARGUMENT (no messages, an empty last message, markers and images that do not match, a picture too
  * narrow), UNSUPPORTED (images for a model that does not see), MEMORY. */
 galago_status prompt_create(const galago_model *m, const galago_message *messages, size_t n_messages,
