@@ -12,7 +12,7 @@ static uint64_t fold(uint64_t a, uint64_t b)
     return (uint64_t)p ^ (uint64_t)(p >> 64);
 }
 
-/* Two 64-bit folded-multiply hashes with different constants over the same words: 128 bits, about 5 GB/s. A
+/* Two 64-bit folded-multiply hashes with different constants over the same words: 128 bits, above 2 GB/s. A
  * mistake would answer about another picture, so 64 bits alone would be too few for comfort. Constants:
  * digits of pi. */
 static void hash_pixels(const image *img, uint64_t hash[2])
