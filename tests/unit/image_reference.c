@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #define FOLDER "tests/data/resize/"
+#define GOLDEN "tests/data/golden/"
 
 /* ---- SHA-256 (FIPS 180-4), of one buffer ----------------------------------------------------------- */
 
@@ -170,6 +171,75 @@ static void test_smart_resize(void)
     arena_free(&a);
 }
 
+/* ---- from a file to pixel values ------------------------------------------------------------------- */
+
+static preprocess_params read_params(arena *a, const char *model)
+{
+    char path[200];
+    snprintf(path, sizeof path, GOLDEN "%s/preprocessor_config.json", model);
+    const json *c = read_json(a, path), *size = json_get(c, "size");
+    preprocess_params p = {.patch_size = (uint32_t)json_number(json_get(c, "patch_size"), 0),
+                           .merge_size = (uint32_t)json_number(json_get(c, "merge_size"), 0),
+                           .temporal_patch_size =
+                               (uint32_t)json_number(json_get(c, "temporal_patch_size"), 0),
+                           .min_pixels = (uint64_t)json_number(json_get(size, "shortest_edge"), 0),
+                           .max_pixels = (uint64_t)json_number(json_get(size, "longest_edge"), 0)};
+    const json *mean = json_get(c, "image_mean"), *std = json_get(c, "image_std");
+    mean = mean ? mean->u.list.first : NULL;
+    std = std ? std->u.list.first : NULL;
+    for (int i = 0; i < 3 && mean && std; i++, mean = mean->next, std = std->next) {
+        p.mean[i] = (float)json_number(mean, 0);
+        p.std[i] = (float)json_number(std, 0);
+    }
+    return p;
+}
+
+static void test_pixel_values(void)
+{
+    static const char *const models[] = {"tiny-a", "tiny-b", "tiny-c", "tiny-d"};
+    static const char *const cases[] = {"exact", "wide", "tall", "two", "long", "chat"};
+    size_t n_pictures = 0;
+    for (size_t i = 0; i < 24; i++) {
+        const char *model = models[i / 6], *name = cases[i % 6];
+        arena a = {0};
+        const preprocess_params p = read_params(&a, model);
+        char path[300];
+        snprintf(path, sizeof path, GOLDEN "%s/cases/%s.json", model, name);
+        const json *images = json_get(read_json(&a, path), "images");
+        for (const json *v = images ? images->u.list.first : NULL; v; v = v->next, n_pictures++) {
+            snprintf(path, sizeof path, GOLDEN "%s", json_string(json_get(v, "file"), ""));
+            filemap f;
+            error e = {0};
+            image img = {0};
+            image_grid grid = {0};
+            float *patches = NULL;
+            uint64_t want_grid[3] = {0};
+            CHECK(read_numbers(json_get(v, "grid"), want_grid, 3), "%s %s: grid", model, name);
+            CHECK(filemap_open(path, &f, &e) == GALAGO_OK, "%s", e.message);
+            if (e.status) continue;
+            CHECK(image_decode(f.data, f.size, &img, &e) == GALAGO_OK, "%s: %s", path, e.message);
+            filemap_close(&f);
+            CHECK(image_preprocess(&img, &p, &patches, &grid, &e) == GALAGO_OK, "%s: %s", path, e.message);
+            CHECK(grid.rows == want_grid[1] && grid.cols == want_grid[2], "%s %s: grid %u x %u", model, name,
+                  grid.rows, grid.cols);
+            /* The reference's patches hold each channel once for each of the two equal frames. */
+            const size_t plane = (size_t)p.patch_size * p.patch_size, n = (size_t)grid.rows * grid.cols * 3;
+            float *frames = malloc(n * plane * 2 * sizeof *frames + 1);
+            for (size_t k = 0; patches && k < n * 2; k++)
+                memcpy(frames + k * plane, patches + k / 2 * plane, plane * sizeof *frames);
+            char hex[65];
+            sha256_hex((const uint8_t *)frames, n * plane * 2 * sizeof *frames, hex);
+            CHECK(strcmp(hex, json_string(json_get(v, "pixel_sha256"), "")) == 0, "%s %s, %s: other values",
+                  model, name, path);
+            free(frames);
+            free(patches);
+            image_free(&img);
+        }
+        arena_free(&a);
+    }
+    CHECK(n_pictures >= 28, "%zu pictures", n_pictures);
+}
+
 int main(void)
 {
     char hex[65];
@@ -183,5 +253,6 @@ int main(void)
         filemap_close(&whole);
     }
     test_smart_resize();
+    test_pixel_values();
     return check_done("image_reference");
 }
