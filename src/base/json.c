@@ -6,10 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_DEPTH = 64 };
+enum { MAX_DEPTH = 64, ROOM_BYTES = 1 << 14 };
 
 typedef struct parser {
     arena *a;
+    char *room; /* rest of the latest block: a vocabulary has a million small values, too many for 64 bytes
+                   each */
+    size_t room_bytes;
     const char *begin, *p, *end;
     error *e;
     int depth;
@@ -18,6 +21,22 @@ typedef struct parser {
 static galago_status bad(parser *s, const char *what)
 {
     return fail(s->e, GALAGO_ERR_FORMAT, "JSON: %s at byte %zu", what, (size_t)(s->p - s->begin));
+}
+
+/* `size` zeroed bytes aligned to 8. */
+static void *take_room(parser *s, size_t size)
+{
+    if (size > ROOM_BYTES / 4) return arena_alloc(s->a, size);
+    size = (size + 7) & ~(size_t)7;
+    if (size > s->room_bytes) {
+        s->room = arena_alloc(s->a, ROOM_BYTES);
+        s->room_bytes = s->room ? ROOM_BYTES : 0;
+        if (!s->room) return NULL;
+    }
+    void *p = s->room;
+    s->room += size;
+    s->room_bytes -= size;
+    return p;
 }
 
 static void skip_space(parser *s)
@@ -39,7 +58,10 @@ static int hex4(parser *s)
     int v = 0;
     for (int i = 0; i < 4; i++) {
         char c = s->p[i];
-        int d = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        int d = c >= '0' && c <= '9'   ? c - '0'
+                : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                       : -1;
         if (d < 0) return -1;
         v = v * 16 + d;
     }
@@ -55,7 +77,7 @@ static galago_status parse_string(parser *s, const char **bytes, size_t *size)
     if (q >= s->end) return bad(s, "string without an end");
     size_t raw = (size_t)(q - s->p);
     if (!utf8_valid(s->p, raw)) return bad(s, "string is not UTF-8");
-    char *out = arena_alloc(s->a, raw + 1), *o = out;
+    char *out = take_room(s, raw + 1), *o = out;
     if (!out) return fail(s->e, GALAGO_ERR_MEMORY, "JSON: not enough memory");
     while (*s->p != '"') {
         unsigned char c = (unsigned char)*s->p;
@@ -67,7 +89,9 @@ static galago_status parse_string(parser *s, const char **bytes, size_t *size)
         s->p++;
         char esc = *s->p++;
         switch (esc) {
-        case '"': case '\\': case '/': *o++ = esc; break;
+        case '"':
+        case '\\':
+        case '/': *o++ = esc; break;
         case 'b': *o++ = '\b'; break;
         case 'f': *o++ = '\f'; break;
         case 'n': *o++ = '\n'; break;
@@ -105,8 +129,10 @@ static galago_status parse_number(parser *s, double *out)
     const char *b = s->p, *q = b;
     if (q < s->end && *q == '-') q++;
     if (q >= s->end || *q < '0' || *q > '9') return bad(s, "unexpected character");
-    if (*q == '0') q++;
-    else while (q < s->end && *q >= '0' && *q <= '9') q++;
+    if (*q == '0')
+        q++;
+    else
+        while (q < s->end && *q >= '0' && *q <= '9') q++;
     if (q < s->end && *q == '.') {
         const char *digits = ++q;
         while (q < s->end && *q >= '0' && *q <= '9') q++;
@@ -119,11 +145,28 @@ static galago_status parse_number(parser *s, double *out)
         while (q < s->end && *q >= '0' && *q <= '9') q++;
         if (q == digits) return bad(s, "number without an exponent");
     }
-    char text[64]; /* strtod needs a terminator, which a mapped file has not; longer numbers lose nothing that matters */
-    size_t n = (size_t)(q - b);
-    if (n >= sizeof text) return bad(s, "number of more than 63 characters");
-    memcpy(text, b, n);
-    text[n] = 0;
+    /* strtod needs a terminator, which a mapped file has not, and its decimal point is the locale's: the
+     * digits go to it without the point, which moves into the exponent. */
+    char text[96], *t = text;
+    if (q - b > 63) return bad(s, "number of more than 63 characters");
+    long exponent = 0;
+    bool behind_point = false;
+    const char *c = b;
+    for (; c < q && *c != 'e' && *c != 'E'; c++) {
+        if (*c == '.')
+            behind_point = true;
+        else
+            *t++ = *c;
+        if (*c != '.' && behind_point) exponent--;
+    }
+    if (c < q) {
+        bool negative = *++c == '-';
+        if (*c == '-' || *c == '+') c++;
+        long value = 0;
+        for (; c < q; c++) value = value > 99999 ? value : value * 10 + (*c - '0');
+        exponent += negative ? -value : value;
+    }
+    snprintf(t, sizeof text - (size_t)(t - text), "e%ld", exponent);
     *out = strtod(text, NULL);
     s->p = q;
     return GALAGO_OK;
@@ -145,7 +188,7 @@ static galago_status parse_list(parser *s, json *v, bool is_object)
         return GALAGO_OK;
     }
     for (;;) {
-        json *child = arena_alloc(s->a, sizeof *child);
+        json *child = take_room(s, sizeof *child);
         if (!child) return fail(s->e, GALAGO_ERR_MEMORY, "JSON: not enough memory");
         galago_status st;
         if (is_object) {
@@ -199,7 +242,7 @@ galago_status json_parse(arena *a, const char *text, size_t size, const json **o
 {
     *out = NULL;
     parser s = {.a = a, .begin = text, .p = text, .end = text + size, .e = e};
-    json *root = arena_alloc(a, sizeof *root);
+    json *root = take_room(&s, sizeof *root);
     if (!root) return fail(e, GALAGO_ERR_MEMORY, "JSON: not enough memory");
     galago_status st = parse_value(&s, root);
     if (st) return st;
@@ -219,7 +262,10 @@ const json *json_get(const json *v, const char *key)
     return found;
 }
 
-double json_number(const json *v, double otherwise) { return v && v->type == JSON_NUMBER ? v->u.number : otherwise; }
+double json_number(const json *v, double otherwise)
+{
+    return v && v->type == JSON_NUMBER ? v->u.number : otherwise;
+}
 bool json_bool(const json *v, bool otherwise) { return v && v->type == JSON_BOOL ? v->u.boolean : otherwise; }
 const char *json_string(const json *v, const char *otherwise)
 {
@@ -242,13 +288,20 @@ void json_write_string(buf *b, const char *bytes, size_t size)
         unsigned char c = (unsigned char)bytes[i];
         uint32_t cp;
         size_t n = utf8_decode(bytes + i, size - i, &cp);
-        if (c == '"' || c == '\\') buf_printf(b, "\\%c", c);
-        else if (c == '\n') buf_str(b, "\\n");
-        else if (c == '\t') buf_str(b, "\\t");
-        else if (c == '\r') buf_str(b, "\\r");
-        else if (c < 0x20 || c == 0x7f) buf_printf(b, "\\u%04x", c);
-        else if (n) buf_append(b, bytes + i, n);
-        else buf_str(b, "\xef\xbf\xbd");
+        if (c == '"' || c == '\\')
+            buf_printf(b, "\\%c", c);
+        else if (c == '\n')
+            buf_str(b, "\\n");
+        else if (c == '\t')
+            buf_str(b, "\\t");
+        else if (c == '\r')
+            buf_str(b, "\\r");
+        else if (c < 0x20 || c == 0x7f)
+            buf_printf(b, "\\u%04x", c);
+        else if (n)
+            buf_append(b, bytes + i, n);
+        else
+            buf_str(b, "\xef\xbf\xbd");
         i += n ? n : 1;
     }
     buf_append(b, "\"", 1);
@@ -256,7 +309,15 @@ void json_write_string(buf *b, const char *bytes, size_t size)
 
 void json_write_number(buf *b, double v)
 {
-    if (!isfinite(v)) buf_str(b, "null");
-    else if (v == (double)(long long)v && fabs(v) < 1e15) buf_printf(b, "%lld", (long long)v);
-    else buf_printf(b, "%.9g", v);
+    if (!isfinite(v)) {
+        buf_str(b, "null");
+    } else if (fabs(v) < 1e15 && v == (double)(long long)v) {
+        buf_printf(b, "%lld", (long long)v);
+    } else {
+        char text[32];
+        snprintf(text, sizeof text, "%.9g", v);
+        for (char *c = text; *c; c++) /* the only other character is the locale's decimal point */
+            if (!strchr("0123456789+-e", *c)) *c = '.';
+        buf_str(b, text);
+    }
 }
