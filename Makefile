@@ -20,7 +20,7 @@ SOVERSION := 0
 PACKAGES := libjpeg libpng libwebp libwebpdemux
 HAVE_CURL := $(shell pkg-config --exists libcurl 2>/dev/null && echo 1)
 
-CFLAGS_ALL = -std=c11 -D_POSIX_C_SOURCE=200809L $(OPT) -Wall -Wextra -Wshadow -Werror -Iinclude -Isrc -ffp-contract=off -fvisibility=hidden -fPIC -pthread \
+CFLAGS_ALL = -std=c11 -D_POSIX_C_SOURCE=200809L $(OPT) -Wall -Wextra -Wshadow -Werror -Iinclude -Isrc -Itests -ffp-contract=off -fvisibility=hidden -fPIC -pthread \
              $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) $(CFLAGS)
 LDLIBS_ALL = $(shell pkg-config --libs $(PACKAGES) 2>/dev/null || echo -ljpeg -lpng -lwebp) -lm -pthread $(LDLIBS)
 ifneq ($(SANITIZE),)
