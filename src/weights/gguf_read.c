@@ -1,430 +1,527 @@
-/* GGUF v2 and v3: keys and tensor infos, all checked against the file (docs/FORMAT.md). */
-#include "weights/internal.h"
+/*
+ * Reading GGUF version 3 (and 2, which has the same layout): header, keys, tensor infos, data; split files; the vision part
+ * beside the text part. Every count, length, type and offset is checked against the file before it is used.
+ */
+#define _GNU_SOURCE
+#include "weights/weights_impl.h"
 
 #include "base/half.h"
+#include <assert.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/stat.h>
 
-enum value_type { U8, I8, U16, I16, U32, I32, F32, BOOL, STRING, ARRAY, U64, I64, F64, N_TYPES };
-static const uint8_t value_bytes[N_TYPES] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
+enum { GGUF_MAGIC = 0x46554747, MAX_NAME = 64, MAX_KEY = 1024, MAX_NESTING = 4, MAX_PARTS = 1000 };
 
-typedef struct reader {
-    const uint8_t *begin, *p, *end;
-    error *e;
-} reader;
-
-static galago_status cut_off(reader *r, const char *what)
+/* Bytes of a value of fixed size; 0 for strings, arrays and unknown types. */
+static size_t type_size(uint32_t type)
 {
-    return fail(r->e, GALAGO_ERR_FORMAT, "%s goes beyond the end of the file (at byte %zu of %zu): it is cut off or damaged; get it again",
-                what, (size_t)(r->p - r->begin), (size_t)(r->end - r->begin));
+    static const uint8_t sizes[GGUF_TYPE_COUNT] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
+    return type < GGUF_TYPE_COUNT ? sizes[type] : 0;
 }
 
-static uint64_t little_endian(const uint8_t *p, size_t n)
+/* ---- keys by name ---- */
+
+static size_t key_slot(const weights *w, const char *name, uint32_t file)
 {
-    uint64_t v = 0;
-    while (n--) v = v << 8 | p[n];
+    size_t mask = w->key_index.n_slots - 1, i = name_hash(name, strlen(name), file * 0x9E3779B9u) & mask;
+    while (w->key_index.slots[i]) {
+        const gguf_key *k = &w->keys[w->key_index.slots[i] - 1];
+        if (k->file == file && strcmp(k->name, name) == 0) break;
+        i = (i + 1) & mask;
+    }
+    return i;
+}
+
+const gguf_key *gguf_find(const weights *w, const char *name, uint32_t file)
+{
+    if (!w->key_index.n_slots) return NULL;
+    uint32_t first = file == UINT32_MAX ? 0 : file, end = file == UINT32_MAX ? w->n_files : file + 1;
+    for (uint32_t f = first; f < end; f++) {
+        uint32_t i = w->key_index.slots[key_slot(w, name, f)];
+        if (i) return &w->keys[i - 1];
+    }
+    return NULL;
+}
+
+static bool add_key(weights *w, const gguf_key *k)
+{
+    if (w->n_keys == w->keys_capacity) {
+        size_t n = w->keys_capacity ? 2 * w->keys_capacity : 64;
+        gguf_key *p = n < UINT32_MAX ? realloc(w->keys, n * sizeof *p) : NULL;
+        if (!p) return false;
+        w->keys = p;
+        w->keys_capacity = n;
+    }
+    if (4 * (w->n_keys + 1) > 3 * w->key_index.n_slots) {
+        size_t n = w->key_index.n_slots ? 2 * w->key_index.n_slots : 128;
+        uint32_t *slots = calloc(n, sizeof *slots);
+        if (!slots) return false;
+        free(w->key_index.slots);
+        w->key_index = (name_index){slots, n};
+        for (size_t i = 0; i < w->n_keys; i++) slots[key_slot(w, w->keys[i].name, w->keys[i].file)] = (uint32_t)i + 1;
+    }
+    size_t slot = key_slot(w, k->name, k->file);
+    w->keys[w->n_keys++] = *k;
+    w->key_index.slots[slot] = (uint32_t)w->n_keys;
+    return true;
+}
+
+static double number_at(uint32_t type, const uint8_t *p)
+{
+    switch (type) {
+    case GGUF_U8:
+    case GGUF_BOOL: return p[0];
+    case GGUF_I8: return (int8_t)p[0];
+    case GGUF_U16: return (uint16_t)(p[0] | p[1] << 8);
+    case GGUF_I16: return (int16_t)(p[0] | p[1] << 8);
+    case GGUF_U32: return load_u32(p);
+    case GGUF_I32: return (int32_t)load_u32(p);
+    case GGUF_F32: return (double)f32_from_bits(load_u32(p));
+    case GGUF_U64: return (double)load_u64(p);
+    case GGUF_I64: return (double)(int64_t)load_u64(p);
+    default: break;
+    }
+    uint64_t bits = load_u64(p); /* GGUF_F64 */
+    double v;
+    memcpy(&v, &bits, sizeof v);
     return v;
 }
 
-static galago_status take(reader *r, size_t n, const char *what, uint64_t *out)
+bool gguf_number(const gguf_key *k, size_t i, double *out)
 {
-    *out = 0;
-    if ((size_t)(r->end - r->p) < n) return cut_off(r, what);
-    *out = little_endian(r->p, n);
-    r->p += n;
-    return GALAGO_OK;
+    if (!k || k->type == GGUF_STRING) return false;
+    uint32_t type = k->type == GGUF_ARRAY ? k->elem_type : k->type;
+    size_t size = type_size(type), n = k->type == GGUF_ARRAY ? k->count : 1;
+    if (!size || i >= n) return false;
+    *out = number_at(type, k->at + i * size);
+    return true;
 }
 
-static galago_status take_string(reader *r, const char *what, const char **bytes, size_t *size)
+/* ---- one file ---- */
+
+typedef struct reader {
+    weights *w;
+    const char *path;
+    const uint8_t *begin, *p, *end;
+    uint32_t file;
+    error *e;
+} reader;
+
+static size_t left(const reader *r) { return (size_t)(r->end - r->p); }
+
+static galago_status cut_off(reader *r, const char *what)
+{
+    return fail(r->e, GALAGO_ERR_FORMAT, "%s: the file ends after %zu bytes inside %s: it is truncated or damaged; get it again",
+                r->path, (size_t)(r->end - r->begin), what);
+}
+
+static bool take_u32(reader *r, uint32_t *v)
+{
+    if (left(r) < 4) return false;
+    *v = load_u32(r->p);
+    r->p += 4;
+    return true;
+}
+static bool take_u64(reader *r, uint64_t *v)
+{
+    if (left(r) < 8) return false;
+    *v = load_u64(r->p);
+    r->p += 8;
+    return true;
+}
+/* The length is compared with what is left, not added to a pointer. */
+static bool take_string(reader *r, const uint8_t **bytes, size_t *size)
 {
     uint64_t n;
-    *bytes = NULL;
-    *size = 0;
-    galago_status s = take(r, 8, what, &n);
-    if (s) return s;
-    if (n > (size_t)(r->end - r->p)) return cut_off(r, what);
-    *bytes = (const char *)r->p;
+    if (!take_u64(r, &n) || n > left(r)) return false;
+    *bytes = r->p;
     *size = (size_t)n;
     r->p += n;
+    return true;
+}
+
+/* A terminated copy of a name; NUL bytes inside would cut it and are refused. */
+static galago_status take_name(reader *r, const char *what, size_t limit, const char **out)
+{
+    const uint8_t *bytes;
+    size_t size;
+    if (!take_string(r, &bytes, &size)) return cut_off(r, what);
+    if (size == 0 || size > limit)
+        return fail(r->e, GALAGO_ERR_FORMAT, "%s: %s of %zu bytes at byte %zu (1 to %zu are allowed)", r->path, what, size,
+                    (size_t)(bytes - r->begin), limit);
+    if (memchr(bytes, 0, size))
+        return fail(r->e, GALAGO_ERR_FORMAT, "%s: %s at byte %zu holds a NUL", r->path, what, (size_t)(bytes - r->begin));
+    *out = arena_string(&r->w->memory, (const char *)bytes, size);
+    return *out ? GALAGO_OK : fail(r->e, GALAGO_ERR_MEMORY, "%s: not enough memory", r->path);
+}
+
+static galago_status check_bools(reader *r, const char *key, const uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (p[i] > 1)
+            return fail(r->e, GALAGO_ERR_FORMAT, "%s: key %.100s: a boolean holds %u, not 0 or 1", r->path, key, p[i]);
     return GALAGO_OK;
 }
 
-/* Skips the elements of an array, so that later reads need no checks. */
-static galago_status skip_elements(reader *r, const char *name, uint32_t type, uint64_t count, int depth)
+/* Goes over an array, whose head is read into *type and *count. */
+static galago_status skip_array(reader *r, const char *key, uint32_t *type, size_t *count, const uint8_t **first, int depth)
 {
-    if (type < N_TYPES && value_bytes[type]) {
-        if (count > (size_t)(r->end - r->p) / value_bytes[type]) return cut_off(r, name);
-        r->p += count * value_bytes[type];
-        return GALAGO_OK;
+    uint64_t n;
+    if (!take_u32(r, type) || !take_u64(r, &n)) return cut_off(r, key);
+    *first = r->p;
+    if (*type >= GGUF_TYPE_COUNT)
+        return fail(r->e, GALAGO_ERR_FORMAT, "%s: key %.100s: elements of unknown type %u", r->path, key, *type);
+    /* A string takes 8 bytes at least, an array 12. */
+    size_t size = type_size(*type), least = size ? size : *type == GGUF_STRING ? 8 : 12;
+    if (n > left(r) / least)
+        return fail(r->e, GALAGO_ERR_FORMAT, "%s: key %.100s: %llu elements, but only %zu bytes are left: the file is truncated or damaged",
+                    r->path, key, (unsigned long long)n, left(r));
+    *count = (size_t)n;
+    if (size) {
+        r->p += *count * size;
+        return *type == GGUF_BOOL ? check_bools(r, key, *first, *count) : GALAGO_OK;
     }
-    /* A string or an array takes at least 8 bytes: a count beyond that cannot be true, and is refused before it is walked. */
-    if (count > (size_t)(r->end - r->p) / 8) return cut_off(r, name);
-    galago_status s = GALAGO_OK;
-    for (uint64_t i = 0; i < count && !s; i++) {
-        const char *bytes;
-        size_t size;
-        uint64_t inner_type, inner_count = 0;
-        if (type == STRING) {
-            s = take_string(r, name, &bytes, &size);
-        } else if (type != ARRAY || depth > 3) {
-            s = fail(r->e, GALAGO_ERR_FORMAT, "%.80s: value type %u, or arrays nested too deeply", name, type);
+    if (*type == GGUF_ARRAY && depth >= MAX_NESTING)
+        return fail(r->e, GALAGO_ERR_FORMAT, "%s: key %.100s: arrays nested deeper than %d", r->path, key, MAX_NESTING);
+    for (size_t i = 0; i < *count; i++) {
+        const uint8_t *bytes;
+        size_t inner_count;
+        uint32_t inner_type;
+        if (*type == GGUF_STRING) {
+            if (!take_string(r, &bytes, &inner_count)) return cut_off(r, key);
         } else {
-            if (!(s = take(r, 4, name, &inner_type))) s = take(r, 8, name, &inner_count);
-            if (!s) s = skip_elements(r, name, (uint32_t)inner_type, inner_count, depth + 1);
+            galago_status s = skip_array(r, key, &inner_type, &inner_count, &bytes, depth + 1);
+            if (s) return s;
         }
     }
-    return s;
-}
-
-static galago_status add_key(weights *w, gguf_key k, error *e)
-{
-    if (w->n_keys == w->keys_capacity) {
-        size_t capacity = w->keys_capacity ? 2 * w->keys_capacity : 64;
-        gguf_key *list = realloc(w->keys, capacity * sizeof *list);
-        if (!list) return fail(e, GALAGO_ERR_MEMORY, "not enough memory for %zu keys", capacity);
-        w->keys = list;
-        w->keys_capacity = capacity;
-    }
-    w->keys[w->n_keys++] = k;
     return GALAGO_OK;
 }
 
-static galago_status read_key(weights *w, reader *r)
+static galago_status read_key(reader *r)
 {
-    gguf_key k = {0};
-    const char *name;
-    size_t size;
-    uint64_t type, v;
-    galago_status s = take_string(r, "a key's name", &name, &size);
+    gguf_key k = {.file = r->file};
+    galago_status s = take_name(r, "a key's name", MAX_KEY, &k.name);
     if (s) return s;
-    if (!size || size > 65535 || memchr(name, 0, size)) return fail(r->e, GALAGO_ERR_FORMAT, "a key's name has %zu bytes or a NUL", size);
-    k.name = arena_string(&w->memory, name, size);
-    if (!k.name) return fail(r->e, GALAGO_ERR_MEMORY, "not enough memory for keys");
-    if ((s = take(r, 4, k.name, &type))) return s;
-    if (type == ARRAY) {
-        if ((s = take(r, 4, k.name, &type)) || (s = take(r, 8, k.name, &v))) return s;
-        k.is_array = true;
-        k.count = v;
-        k.type = (uint32_t)type;
-        k.data = r->p;
-        s = skip_elements(r, k.name, k.type, v, 0);
-    } else if (type == STRING) {
-        k.type = STRING;
-        const char *bytes = NULL;
-        if (!(s = take_string(r, k.name, &bytes, &size))) {
-            k.count = size;
-            k.data = (const uint8_t *)bytes;
-            k.string = arena_string(&w->memory, bytes, size);
-            if (!k.string) s = fail(r->e, GALAGO_ERR_MEMORY, "%.80s: not enough memory", k.name);
-        }
-    } else if (type < N_TYPES) {
-        k.type = (uint32_t)type;
-        k.data = r->p;
-        s = take(r, value_bytes[type], k.name, &v);
+    if (!take_u32(r, &k.type)) return cut_off(r, k.name);
+    k.raw = r->p;
+    size_t size = type_size(k.type);
+    if (size) {
+        if (left(r) < size) return cut_off(r, k.name);
+        k.at = r->p;
+        r->p += size;
+        k.count = 1;
+        if (k.type == GGUF_BOOL && (s = check_bools(r, k.name, k.at, 1))) return s;
+    } else if (k.type == GGUF_STRING) {
+        if (!take_string(r, &k.at, &k.count)) return cut_off(r, k.name);
+        k.text = arena_string(&r->w->memory, (const char *)k.at, k.count);
+        if (!k.text) return fail(r->e, GALAGO_ERR_MEMORY, "%s: not enough memory", r->path);
+    } else if (k.type == GGUF_ARRAY) {
+        if ((s = skip_array(r, k.name, &k.elem_type, &k.count, &k.at, 0))) return s;
     } else {
-        s = fail(r->e, GALAGO_ERR_FORMAT, "%.80s: value type %llu is not known", k.name, (unsigned long long)type);
+        return fail(r->e, GALAGO_ERR_FORMAT, "%s: key %.100s has the unknown type %u", r->path, k.name, k.type);
     }
-    return s ? s : add_key(w, k, r->e);
+    k.bytes = (size_t)(r->p - k.raw);
+    if (gguf_find(r->w, k.name, r->file)) return fail(r->e, GALAGO_ERR_FORMAT, "%s: key %.100s appears twice", r->path, k.name);
+    return add_key(r->w, &k) ? GALAGO_OK : fail(r->e, GALAGO_ERR_MEMORY, "%s: not enough memory for its keys", r->path);
 }
 
-/* Everything of an info but the offset's bounds, which need the beginning of the data. */
-static galago_status read_info(weights *w, reader *r, uint32_t index, uint64_t *offset)
+/* A tensor's description; its offset within the data section goes to *offset. */
+static galago_status read_info(reader *r, weight *t, uint64_t *offset)
 {
-    const char *name;
-    size_t size;
-    uint64_t n_dims, type, v;
-    galago_status s = take_string(r, "a tensor's name", &name, &size);
+    *t = (weight){.file = r->file, .shape = {1, 1, 1, 1, 1}};
+    galago_status s = take_name(r, "a tensor's name", MAX_NAME, &t->name);
     if (s) return s;
-    if (!size || size > 64 || memchr(name, 0, size))
-        return fail(r->e, GALAGO_ERR_FORMAT, "a tensor's name has %zu bytes (1 to 64 are allowed) or a NUL", size);
-    weight t = {.name = arena_string(&w->memory, name, size), .file = index, .shape = {1, 1, 1, 1, 1}};
-    if (!t.name) return fail(r->e, GALAGO_ERR_MEMORY, "not enough memory for tensor names");
-    if ((s = take(r, 4, t.name, &n_dims))) return s;
-    if (n_dims < 1 || n_dims > 4) return fail(r->e, GALAGO_ERR_FORMAT, "%s: %llu dimensions", t.name, (unsigned long long)n_dims);
-    t.n_dims = (uint32_t)n_dims;
-    size_t n = 1;
-    for (uint32_t d = 0; d < t.n_dims; d++) {
-        if ((s = take(r, 8, t.name, &v))) return s;
-        if (!v || v > UINT32_MAX || size_mul_overflow(n, (size_t)v, &n))
-            return fail(r->e, GALAGO_ERR_FORMAT, "%s: dimension %llu", t.name, (unsigned long long)v);
-        t.shape[t.n_dims - 1 - d] = (size_t)v; /* the file has the innermost first */
+    uint32_t type;
+    if (!take_u32(r, &t->n_dims)) return cut_off(r, t->name);
+    if (t->n_dims < 1 || t->n_dims > 4)
+        return fail(r->e, GALAGO_ERR_FORMAT, "%s: tensor %s has %u dimensions (1 to 4 are allowed)", r->path, t->name, t->n_dims);
+    size_t values = 1;
+    for (uint32_t i = 0; i < t->n_dims; i++) {
+        uint64_t d;
+        if (!take_u64(r, &d)) return cut_off(r, t->name);
+        if (d == 0 || d > SIZE_MAX || size_mul_overflow(values, (size_t)d, &values))
+            return fail(r->e, GALAGO_ERR_FORMAT, "%s: tensor %s: dimension %u is %llu", r->path, t->name, i, (unsigned long long)d);
+        t->shape[t->n_dims - 1 - i] = (size_t)d;
     }
-    if ((s = take(r, 4, t.name, &type)) || (s = take(r, 8, t.name, offset))) return s;
-    const dtype_info *info = dtype_get((uint32_t)type);
-    t.type = (dtype)type;
-    if (info->name) {
-        size_t row = dtype_row_bytes(t.type, t.shape[t.n_dims - 1]);
-        if (!row || size_mul_overflow(n / t.shape[t.n_dims - 1], row, &t.bytes))
-            return fail(r->e, GALAGO_ERR_FORMAT, "%s: rows of %zu values do not divide into blocks of %s", t.name,
-                        t.shape[t.n_dims - 1], info->name);
-    }
-    return weights_add(w, t, r->e); /* a type that is not known has no bytes: only using the tensor is an error */
+    if (!take_u32(r, &type) || !take_u64(r, offset)) return cut_off(r, t->name);
+    t->type = (dtype)type;
+    const dtype_info *info = dtype_get(type);
+    size_t row = t->shape[t->n_dims - 1];
+    if (!info->name) return GALAGO_OK; /* bytes stay 0: their number is not known */
+    size_t row_bytes = dtype_row_bytes(t->type, row);
+    if (!row_bytes || size_mul_overflow(row_bytes, values / row, &t->bytes))
+        return fail(r->e, GALAGO_ERR_FORMAT, "%s: tensor %s: a row of %zu values does not divide into blocks of %u (%s)", r->path,
+                    t->name, row, info->block_values, info->name);
+    return GALAGO_OK;
 }
 
-static galago_status read_tensors(weights *w, reader *r, uint32_t index, uint64_t n_tensors, size_t first_key)
+static galago_status read_alignment(reader *r, size_t *alignment)
 {
-    galago_status s = GALAGO_OK;
-    if (n_tensors > (size_t)(r->end - r->p) / 24) return cut_off(r, "the list of tensors");
-    uint64_t *offsets = malloc(((size_t)n_tensors + 1) * sizeof *offsets);
-    if (!offsets) return fail(r->e, GALAGO_ERR_MEMORY, "not enough memory for %llu tensors", (unsigned long long)n_tensors);
-    size_t first = w->n_tensors;
-    for (uint64_t i = 0; i < n_tensors && !s; i++) s = read_info(w, r, index, &offsets[i]);
+    double v = 32;
+    const gguf_key *k = gguf_find(r->w, "general.alignment", r->file);
+    if (k && !(k->type != GGUF_ARRAY && gguf_number(k, 0, &v))) v = 0;
+    size_t n = v >= 1 && v <= 1 << 20 ? (size_t)v : 0;
+    if (n != v || n == 0 || (n & (n - 1)))
+        return fail(r->e, GALAGO_ERR_FORMAT, "%s: general.alignment is %g, not a power of two up to 1,048,576", r->path, v);
+    *alignment = n;
+    return GALAGO_OK;
+}
 
-    uint64_t alignment = 32;
-    for (size_t i = first_key; i < w->n_keys; i++)
-        if (strcmp(w->keys[i].name, "general.alignment") == 0 && !w->keys[i].is_array && w->keys[i].type == U32)
-            alignment = little_endian(w->keys[i].data, 4);
-    if (!s && (alignment < 8 || alignment > 1 << 20 || (alignment & (alignment - 1))))
-        s = fail(r->e, GALAGO_ERR_FORMAT, "general.alignment %llu is not a power of two between 8 and 2^20", (unsigned long long)alignment);
-    size_t at = (size_t)(r->p - r->begin), size = (size_t)(r->end - r->begin);
-    size_t start = (at + (size_t)alignment - 1) & ~((size_t)alignment - 1);
-    if (!s && n_tensors && start > size) s = cut_off(r, "the data section");
+galago_status gguf_parse(weights *w, uint32_t file, error *e)
+{
+    const weight_file *f = &w->files[file];
+    reader r = {w, f->path, f->map.data, f->map.data, f->map.data + f->map.size, file, e};
+    uint32_t magic, version;
+    uint64_t n_tensors, n_keys;
+    if (f->map.size == 0) return fail(e, GALAGO_ERR_FORMAT, "%s: the file is empty", f->path);
+    if (!take_u32(&r, &magic)) return cut_off(&r, "the header");
+    if (magic != GGUF_MAGIC)
+        return fail(e, GALAGO_ERR_FORMAT, "%s: is not a GGUF file (it begins with %02x %02x %02x %02x, not \"GGUF\")", f->path,
+                    r.begin[0], r.begin[1], r.begin[2], r.begin[3]);
+    if (!take_u32(&r, &version)) return cut_off(&r, "the header");
+    if (version != 2 && version != 3) {
+        bool swapped = version == 0x03000000 || version == 0x02000000;
+        return fail(e, GALAGO_ERR_UNSUPPORTED, "%s: GGUF version %u is not supported (2 and 3 are)%s", f->path, version,
+                    swapped ? ": this is a big-endian file" : "");
+    }
+    if (!take_u64(&r, &n_tensors) || !take_u64(&r, &n_keys)) return cut_off(&r, "the header");
+    /* The shortest key takes 8 + 1 + 4 + 1 bytes, the shortest description 8 + 1 + 4 + 8 + 4 + 8. */
+    if (n_keys > left(&r) / 14 || n_tensors > left(&r) / 33)
+        return fail(e, GALAGO_ERR_FORMAT, "%s: %llu keys and %llu tensors do not fit a file of %zu bytes: it is truncated or damaged",
+                    f->path, (unsigned long long)n_keys, (unsigned long long)n_tensors, f->map.size);
+    galago_status s;
+    for (uint64_t i = 0; i < n_keys; i++)
+        if ((s = read_key(&r))) return s;
+
+    size_t first = w->count, alignment = 0;
+    if ((s = read_alignment(&r, &alignment))) return s;
+    uint64_t *offsets = calloc((size_t)n_tensors + 1, sizeof *offsets);
+    if (!offsets) return fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory for %llu tensors", f->path, (unsigned long long)n_tensors);
+    s = GALAGO_OK;
     for (uint64_t i = 0; i < n_tensors && !s; i++) {
-        weight *t = &w->tensors[first + i];
+        weight t;
+        s = read_info(&r, &t, &offsets[i]);
+        if (!s) s = weights_add(w, &t, e);
+    }
+    size_t header = (size_t)(r.p - r.begin), data = (header + alignment - 1) & ~(alignment - 1);
+    size_t available = data < f->map.size ? f->map.size - data : 0;
+    for (size_t i = 0; i < n_tensors && !s; i++) {
+        weight *t = &w->list[first + i];
         if (offsets[i] % alignment)
-            s = fail(r->e, GALAGO_ERR_FORMAT, "%s: offset %llu is not a multiple of %llu", t->name, (unsigned long long)offsets[i],
-                     (unsigned long long)alignment);
-        else if (offsets[i] > size - start || t->bytes > size - start - (size_t)offsets[i])
-            s = fail(r->e, GALAGO_ERR_FORMAT,
-                     "%s: its %zu bytes at offset %llu go beyond the end of the file: it is cut off or damaged; get it again", t->name,
-                     t->bytes, (unsigned long long)offsets[i]);
+            s = fail(e, GALAGO_ERR_FORMAT, "%s: tensor %s begins at byte %llu of the data, which is not a multiple of %zu", f->path,
+                     t->name, (unsigned long long)offsets[i], alignment);
+        else if (offsets[i] > available || t->bytes > available - (size_t)offsets[i])
+            s = fail(e, GALAGO_ERR_FORMAT,
+                     "%s: tensor %s needs %zu bytes from byte %llu of the data, the file has %zu: it is truncated or damaged; get it again",
+                     f->path, t->name, t->bytes, (unsigned long long)offsets[i], available);
         else
-            t->data = r->begin + start + offsets[i];
+            t->data = r.begin + data + (size_t)offsets[i];
     }
     free(offsets);
     return s;
 }
 
-galago_status gguf_read(weights *w, uint32_t index, error *e)
+/* ---- parts and pairs ---- */
+
+static galago_status open_file(weights *w, const char *path, uint32_t *file, error *e)
 {
-    const filemap *f = &w->files[index].map;
-    reader r = {f->data, f->data, f->data + f->size, e};
-    uint64_t version, n_tensors = 0, n_keys = 0;
-    if (f->size < 24 || memcmp(f->data, "GGUF", 4) != 0)
-        return fail(e, GALAGO_ERR_FORMAT, "is not a GGUF file (it does not begin with \"GGUF\")");
-    r.p += 4;
-    galago_status s = take(&r, 4, "the version", &version);
-    if (!s && version != 2 && version != 3)
-        s = fail(e, GALAGO_ERR_UNSUPPORTED, "GGUF version %llu is not supported (2 and 3 are)", (unsigned long long)version);
-    if (!s) s = take(&r, 8, "the count of tensors", &n_tensors);
-    if (!s) s = take(&r, 8, "the count of keys", &n_keys);
-    size_t first_key = w->n_keys;
-    if (!s && n_keys > f->size / 12) s = cut_off(&r, "the list of keys");
-    for (uint64_t i = 0; !s && i < n_keys; i++) s = read_key(w, &r);
-    return s ? s : read_tensors(w, &r, index, n_tensors, first_key);
+    galago_status s = weights_map_file(w, path, file, e);
+    return s ? s : gguf_parse(w, *file, e);
 }
 
-/* ---- pairs and parts ---- */
-
-static galago_status open_one(weights *w, const char *path, error *e)
+/* The other parts of a split file lie beside it as NAME-00002-of-00005.gguf and so on. */
+static galago_status open_parts(weights *w, const char *path, uint32_t first, error *e)
 {
-    uint32_t index;
-    galago_status s = weights_map(w, path, &index, e);
-    if (!s && (s = gguf_read(w, index, e))) fail_prefix(e, path);
-    return s;
-}
-
-/* The other parts of "name-00001-of-00003.gguf". */
-static galago_status open_parts(weights *w, const char *path, error *e)
-{
-    uint64_t count = weights_key_u64(w, "split.count", 1);
-    size_t n = strlen(path);
+    double count = 1, number = 0, total = 0;
+    gguf_number(gguf_find(w, "split.count", first), 0, &count);
+    gguf_number(gguf_find(w, "split.no", first), 0, &number);
     if (count <= 1) return GALAGO_OK;
-    if (count > 9999 || n < 20 || strncmp(path + n - 20, "-00001-of-", 10) != 0)
-        return fail(e, GALAGO_ERR_FORMAT, "%s: is one of %llu parts; open the first, named ...-00001-of-%05llu.gguf", path,
-                    (unsigned long long)count, (unsigned long long)count);
-    galago_status s = GALAGO_OK;
-    for (uint64_t i = 2; i <= count && !s; i++) {
-        buf part = {0};
-        buf_printf(&part, "%.*s-%05llu-of-%05llu.gguf", (int)(n - 20), path, (unsigned long long)i, (unsigned long long)count);
-        s = part.failed ? fail(e, GALAGO_ERR_MEMORY, "not enough memory") : open_one(w, part.data, e);
-        buf_free(&part);
+    if (count > MAX_PARTS) return fail(e, GALAGO_ERR_FORMAT, "%s: split.count is %g (at most %d)", path, count, MAX_PARTS);
+    char tail[32], want[32];
+    unsigned n = (unsigned)count;
+    snprintf(tail, sizeof tail, "-00001-of-%05u.gguf", n);
+    size_t size = strlen(path), tail_size = strlen(tail);
+    if (size < tail_size || number != 0 || strcmp(path + size - tail_size, tail))
+        return fail(e, GALAGO_ERR_ARGUMENT, "%s: is part %g of %u; give the first part, whose name ends in %s", path, number + 1, n, tail);
+    for (unsigned i = 2; i <= n; i++) {
+        char *part = arena_string(&w->memory, path, size);
+        if (!part) return fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory", path);
+        snprintf(want, sizeof want, "-%05u-of-%05u.gguf", i, n);
+        memcpy(part + size - tail_size, want, tail_size);
+        uint32_t file;
+        galago_status s = open_file(w, part, &file, e);
+        if (s) return s;
+        double no = 0, of = 0;
+        gguf_number(gguf_find(w, "split.no", file), 0, &no);
+        gguf_number(gguf_find(w, "split.count", file), 0, &of);
+        if (no != i - 1 || of != count)
+            return fail(e, GALAGO_ERR_FORMAT, "%s: says that it is part %g of %g, expected %u of %u", part, no + 1, of, i, n);
     }
-    return s;
-}
-
-static bool names_mmproj(const char *name)
-{
-    size_t n = strlen(name);
-    if (n < 5 || strcasecmp(name + n - 5, ".gguf") != 0) return false;
-    for (; *name; name++)
-        if (strncasecmp(name, "mmproj", 6) == 0) return true;
-    return false;
-}
-
-/* Whether the candidate's name holds the text part's name up to its first dot. */
-static bool shares_stem(const char *candidate, const char *text_name)
-{
-    size_t n = strcspn(text_name, ".");
-    for (const char *p = candidate; *p; p++)
-        if (strncasecmp(p, text_name, n) == 0) return true;
-    return false;
-}
-
-/* The vision part beside the text part: the only mmproj*.gguf there, or the only one that carries the text part's name. */
-static galago_status find_mmproj(const char *path, buf *found, error *e)
-{
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    buf folder = {0};
-    buf_printf(&folder, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
-    DIR *d = folder.failed ? NULL : opendir(*folder.data ? folder.data : "/");
-    size_t n = 0, n_sharing = 0;
-    buf sharing = {0}, only = {0};
-    for (struct dirent *entry; d && (entry = readdir(d));) {
-        if (!names_mmproj(entry->d_name) || strcmp(entry->d_name, name) == 0) continue;
-        n++;
-        only.size = 0;
-        buf_printf(&only, "%s/%s", folder.data, entry->d_name);
-        if (!shares_stem(entry->d_name, name)) continue;
-        n_sharing++;
-        sharing.size = 0;
-        buf_printf(&sharing, "%s/%s", folder.data, entry->d_name);
-    }
-    if (d) closedir(d);
-    galago_status s = GALAGO_OK;
-    if (n_sharing == 1) buf_str(found, sharing.data);
-    else if (n == 1) buf_str(found, only.data);
-    else if (n > 1) s = fail(e, GALAGO_ERR_ARGUMENT, "%s: %zu vision parts (mmproj*.gguf) lie beside it; choose one with --mmproj", path, n);
-    if (!s && (found->failed || sharing.failed || only.failed || folder.failed)) s = fail(e, GALAGO_ERR_MEMORY, "not enough memory");
-    buf_free(&folder);
-    buf_free(&sharing);
-    buf_free(&only);
-    return s;
-}
-
-galago_status gguf_pair_open(weights *w, const char *path, const char *mmproj, error *e)
-{
-    w->format = WEIGHTS_GGUF;
-    galago_status s = open_one(w, path, e);
-    if (!s) s = open_parts(w, path, e);
-    if (s) return s;
-    buf found = {0};
-    if (!mmproj && !(s = find_mmproj(path, &found, e)) && found.size) mmproj = found.data;
-    if (!s && mmproj) {
-        size_t first_key = w->n_keys;
-        s = open_one(w, mmproj, e);
-        bool is_vision = false;
-        for (size_t i = first_key; !s && i < w->n_keys; i++) is_vision |= strncmp(w->keys[i].name, "clip.", 5) == 0;
-        if (!s && !is_vision) s = fail(e, GALAGO_ERR_FORMAT, "%s: is not the vision part of a model (no clip.* keys)", mmproj);
-    }
-    buf_free(&found);
-    const gguf_key *template = s ? NULL : gguf_find(w, "tokenizer.chat_template");
-    if (template && template->string) {
-        w->chat_template = template->string;
-        w->chat_template_size = (size_t)template->count;
-    }
-    return s;
-}
-
-galago_status weights_open_bytes(const uint8_t *bytes, size_t size, bool is_gguf, weights **out, error *e)
-{
-    *out = NULL;
-    weights *w = calloc(1, sizeof *w);
-    if (w) w->files = calloc(1, sizeof *w->files);
-    if (!w || !w->files) {
-        free(w);
-        return fail(e, GALAGO_ERR_MEMORY, "not enough memory");
-    }
-    w->n_files = 1;
-    w->files[0] = (model_file){{bytes, size}, "memory", true};
-    w->format = is_gguf ? WEIGHTS_GGUF : WEIGHTS_HF;
-    galago_status s = is_gguf ? gguf_read(w, 0, e) : safetensors_read(w, 0, e);
-    if (!s && !is_gguf) s = json_parse(&w->memory, "{}", 2, &w->config, e);
-    if (!s) s = weights_index(w, e);
-    if (s) {
-        weights_close(w);
-        return s;
-    }
-    *out = w;
+    if (gguf_number(gguf_find(w, "split.tensors.count", first), 0, &total) && total != (double)w->count)
+        return fail(e, GALAGO_ERR_FORMAT, "%s: its parts hold %zu tensors, split.tensors.count says %g", path, w->count, total);
     return GALAGO_OK;
 }
 
-/* ---- keys ---- */
-
-const gguf_key *gguf_find(const weights *w, const char *name)
+static bool has_suffix(const char *name, const char *end)
 {
-    for (size_t i = 0; i < w->n_keys; i++)
-        if (strcmp(w->keys[i].name, name) == 0) return &w->keys[i];
-    return NULL;
+    size_t n = strlen(name), m = strlen(end);
+    return n > m && strcasecmp(name + n - m, end) == 0;
 }
 
-/* The i-th number at p, of any numeric type. */
-static double number_at(const uint8_t *p, uint32_t type, size_t i)
+/* What a vision part's name says besides "mmproj": "mmproj-demo.gguf" and "demo.mmproj.gguf" are both of "demo". Writes at
+ * most `capacity` bytes. */
+static void stem_of(const char *name, char *out, size_t capacity)
 {
-    p += i * value_bytes[type];
-    uint64_t v = little_endian(p, value_bytes[type]);
-    switch (type) {
-    case I8: return (int8_t)v;
-    case I16: return (int16_t)v;
-    case I32: return (int32_t)v;
-    case I64: return (double)(int64_t)v;
-    case F32: return f32_from_bits((uint32_t)v);
-    case F64: {
-        double d;
-        memcpy(&d, &v, 8);
-        return d;
+    const char *mark = strcasestr(name, "mmproj");
+    size_t n = strlen(name) - 5, at = 0; /* without ".gguf" */
+    for (size_t i = 0; i < n && at + 1 < capacity; i++) {
+        if (mark && name + i == mark) {
+            i += 5;
+            continue;
+        }
+        out[at++] = name[i];
     }
-    case BOOL: return v != 0;
-    default: return (double)v;
-    }
+    while (at && strchr("-._", out[at - 1])) at--;
+    out[at] = 0;
+    size_t skip = strspn(out, "-._");
+    memmove(out, out + skip, at + 1 - skip);
 }
 
-static bool is_number(const gguf_key *k) { return k && k->type < N_TYPES && value_bytes[k->type]; }
-
-bool weights_has_key(const weights *w, const char *key) { return gguf_find(w, key) != NULL; }
-
-double weights_key_f64(const weights *w, const char *key, double otherwise)
+/* Where the part of a stem that names the types begins: "model-Q4_K_M" and "model-f16" are both of "model". */
+static size_t model_part(const char *stem)
 {
-    const gguf_key *k = gguf_find(w, key);
-    return is_number(k) && !k->is_array ? number_at(k->data, k->type, 0) : otherwise;
+    size_t n = strlen(stem), at = n;
+    while (at && !strchr("-.", stem[at - 1])) at--;
+    const char *last = stem + at;
+    bool is_type = (strchr("qQ", last[0]) && last[0] && last[1] >= '0' && last[1] <= '9') || !strncasecmp(last, "iq", 2) ||
+                   !strcasecmp(last, "f16") || !strcasecmp(last, "f32") || !strcasecmp(last, "bf16") ||
+                   !strncasecmp(last, "mxfp", 4);
+    return at && is_type ? at - 1 : n;
 }
+
+/* Sets *path to the vision part beside the text part, NULL when there is none. */
+static galago_status find_mmproj(weights *w, const char *text_path, const char **path, error *e)
+{
+    *path = NULL;
+    const char *folder = path_folder(&w->memory, text_path), *text_name = path_name(text_path);
+    if (!folder) return fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory", text_path);
+    if (!has_suffix(text_name, ".gguf")) return GALAGO_OK;
+    DIR *d = opendir(folder);
+    if (!d) return GALAGO_OK; /* a folder that may be entered but not listed */
+    char stem[256], other[256], found[256] = "", others[200] = "";
+    stem_of(text_name, stem, sizeof stem);
+    /* Best of: 3 the same stem, 2 the same model in another type, 1 any other. */
+    int best = 0, n_best = 0;
+    for (struct dirent *entry; (entry = readdir(d));) {
+        const char *name = entry->d_name;
+        if (!has_suffix(name, ".gguf") || !strcasestr(name, "mmproj") || strlen(name) >= sizeof found) continue;
+        stem_of(name, other, sizeof other);
+        size_t n = model_part(stem), m = model_part(other);
+        /* "mmproj-f16.gguf" names a type alone. */
+        bool same_model = n == m && strncasecmp(stem, other, n) == 0;
+        int rank = strcasecmp(stem, other) == 0 ? 3 : same_model ? 2 : 1;
+        if (rank < best) continue;
+        if (rank > best) others[0] = 0, n_best = 0;
+        best = rank;
+        n_best++;
+        memcpy(found, name, strlen(name) + 1);
+        size_t used = strlen(others), size = strlen(name);
+        if (used + size + 3 < sizeof others) {
+            if (used) memcpy(others + used, ", ", 2), used += 2;
+            memcpy(others + used, name, size + 1);
+        }
+    }
+    closedir(d);
+    if (n_best == 0) return GALAGO_OK;
+    if (n_best > 1)
+        return fail(e, GALAGO_ERR_ARGUMENT, "%s: %d vision parts lie beside it (%s); say which with --mmproj", text_path, n_best, others);
+    if (best == 1) { /* one of another name: not ours when the text part of that name is there */
+        char twin[264];
+        stem_of(found, other, sizeof other);
+        snprintf(twin, sizeof twin, "%s.gguf", other);
+        const char *p = path_join(&w->memory, folder, twin);
+        if (p && file_exists(p)) return GALAGO_OK;
+    }
+    *path = path_join(&w->memory, folder, found);
+    return *path ? GALAGO_OK : fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory", text_path);
+}
+
+galago_status gguf_open(weights *w, const char *path, const char *mmproj, error *e)
+{
+    w->format = WEIGHTS_GGUF;
+    uint32_t file;
+    galago_status s = open_file(w, path, &file, e);
+    if (!s) s = open_parts(w, path, file, e);
+    if (s) return s;
+    bool is_vision = strcmp(weights_key_string(w, "general.architecture", ""), "clip") == 0;
+    if (!mmproj && !is_vision && (s = find_mmproj(w, path, &mmproj, e))) return s;
+    if (mmproj && mmproj[0]) {
+        if ((s = open_file(w, mmproj, &file, e))) return s;
+        const gguf_key *arch = gguf_find(w, "general.architecture", file);
+        if (!arch || !arch->text || strcmp(arch->text, "clip"))
+            return fail(e, GALAGO_ERR_FORMAT, "%s: is not a vision part: general.architecture is %.60s, not clip", mmproj,
+                        arch && arch->text ? arch->text : "missing");
+    }
+    const gguf_key *k = gguf_find(w, "tokenizer.chat_template", 0);
+    if (k && k->text) {
+        w->chat_template = malloc(k->count + 1);
+        if (!w->chat_template) return fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory", path);
+        memcpy(w->chat_template, k->text, k->count + 1);
+        w->chat_template_size = k->count;
+    }
+    return GALAGO_OK;
+}
+
+/* ---- typed reads ---- */
+
+bool weights_has_key(const weights *w, const char *key) { return gguf_find(w, key, UINT32_MAX) != NULL; }
 
 uint64_t weights_key_u64(const weights *w, const char *key, uint64_t otherwise)
 {
-    const gguf_key *k = gguf_find(w, key);
-    if (!is_number(k) || k->is_array || k->type == F32 || k->type == F64) return otherwise;
-    double v = number_at(k->data, k->type, 0);
-    return v < 0 ? otherwise : little_endian(k->data, value_bytes[k->type]);
+    const gguf_key *k = gguf_find(w, key, UINT32_MAX);
+    if (!k) return otherwise;
+    switch (k->type) {
+    case GGUF_U8: return k->at[0];
+    case GGUF_U16: return (uint64_t)(k->at[0] | k->at[1] << 8);
+    case GGUF_U32: return load_u32(k->at);
+    case GGUF_U64: return load_u64(k->at);
+    case GGUF_I8:
+    case GGUF_I16:
+    case GGUF_I32:
+    case GGUF_I64: break;
+    default: return otherwise;
+    }
+    if (k->type == GGUF_I64) return k->at[7] & 0x80 ? otherwise : load_u64(k->at);
+    double v = number_at(k->type, k->at);
+    return v < 0 ? otherwise : (uint64_t)v;
+}
+
+double weights_key_f64(const weights *w, const char *key, double otherwise)
+{
+    const gguf_key *k = gguf_find(w, key, UINT32_MAX);
+    double v;
+    return k && k->type != GGUF_ARRAY && k->type != GGUF_BOOL && gguf_number(k, 0, &v) ? v : otherwise;
 }
 
 bool weights_key_bool(const weights *w, const char *key, bool otherwise)
 {
-    const gguf_key *k = gguf_find(w, key);
-    return k && !k->is_array && k->type == BOOL ? k->data[0] != 0 : otherwise;
+    const gguf_key *k = gguf_find(w, key, UINT32_MAX);
+    return k && k->type == GGUF_BOOL ? k->at[0] != 0 : otherwise;
 }
 
 const char *weights_key_string(const weights *w, const char *key, const char *otherwise)
 {
-    const gguf_key *k = gguf_find(w, key);
-    return k && k->string ? k->string : otherwise;
+    const gguf_key *k = gguf_find(w, key, UINT32_MAX);
+    return k && k->text ? k->text : otherwise;
 }
 
 size_t weights_key_array(const weights *w, const char *key, double *out, size_t capacity)
 {
-    const gguf_key *k = gguf_find(w, key);
-    if (!is_number(k) || !k->is_array) return 0;
-    for (size_t i = 0; i < k->count && i < capacity; i++) out[i] = number_at(k->data, k->type, i);
-    return (size_t)k->count;
-}
-
-bool gguf_strings_begin(const weights *w, const char *name, gguf_strings *s)
-{
-    const gguf_key *k = gguf_find(w, name);
-    if (!k || !k->is_array || k->type != STRING) return false;
-    *s = (gguf_strings){k->data, k->count};
-    return true;
-}
-
-bool gguf_strings_next(gguf_strings *s, const char **bytes, size_t *size)
-{
-    if (!s->left) return false;
-    *size = (size_t)little_endian(s->p, 8);
-    *bytes = (const char *)s->p + 8;
-    s->p += 8 + *size;
-    s->left--;
-    return true;
+    const gguf_key *k = gguf_find(w, key, UINT32_MAX);
+    double v;
+    if (!k || k->type != GGUF_ARRAY || !gguf_number(k, 0, &v)) return 0;
+    for (size_t i = 0; i < k->count && i < capacity; i++) gguf_number(k, i, &out[i]);
+    return k->count;
 }

@@ -1,85 +1,92 @@
-/* safetensors: u64 header size, a JSON header, data (docs/FORMAT.md). */
-#include "weights/internal.h"
+/*
+ * Reading safetensors: u64 size of the header | header, JSON | data. Every entry's type, shape and offsets are checked
+ * against one another and against the file.
+ */
+#include "weights/weights_impl.h"
 
 #include <string.h>
 
-enum { MAX_HEADER_BYTES = 100 << 20 }; /* the reference's own limit */
+enum { MAX_HEADER = 100 * 1000 * 1000 };
 
-static uint64_t read_u64(const uint8_t *p)
-{
-    uint64_t v = 0;
-    for (int i = 7; i >= 0; i--) v = v << 8 | p[i];
-    return v;
-}
+typedef struct file_type {
+    const char *name;
+    uint32_t type;
+    size_t bytes;
+} file_type;
 
-/* An element type that no weight has here is kept under an id that is not supported: only using such a tensor is an error. */
-static bool element_type(const char *name, dtype *type, size_t *bytes)
+/* What the format has; only the first four are computed with. */
+static const file_type types[] = {
+    {"BF16", DTYPE_BF16, 2}, {"F16", DTYPE_F16, 2},   {"F32", DTYPE_F32, 4},       {"I32", DTYPE_I32, 4},
+    {"F64", TYPE_F64, 8},    {"I64", TYPE_I64, 8},    {"I16", TYPE_I16, 2},        {"I8", TYPE_I8, 1},
+    {"U8", TYPE_OTHER, 1},   {"BOOL", TYPE_OTHER, 1}, {"F8_E4M3", TYPE_OTHER, 1},  {"F8_E5M2", TYPE_OTHER, 1},
+    {"U16", TYPE_OTHER, 2},  {"U32", TYPE_OTHER, 4},  {"U64", TYPE_OTHER, 8},      {"F8_E8M0", TYPE_OTHER, 1},
+};
+
+static const file_type *find_type(const char *name)
 {
-    static const struct {
-        const char *name;
-        int type;
-        size_t bytes;
-    } types[] = {
-        {"F32", DTYPE_F32, 4}, {"F16", DTYPE_F16, 2}, {"BF16", DTYPE_BF16, 2}, {"I32", DTYPE_I32, 4},
-        {"F64", DTYPE_COUNT, 8}, {"I64", DTYPE_COUNT, 8}, {"U64", DTYPE_COUNT, 8}, {"U32", DTYPE_COUNT, 4},
-        {"I16", DTYPE_COUNT, 2}, {"U16", DTYPE_COUNT, 2}, {"I8", DTYPE_COUNT, 1}, {"U8", DTYPE_COUNT, 1},
-        {"BOOL", DTYPE_COUNT, 1}, {"F8_E4M3", DTYPE_COUNT, 1}, {"F8_E5M2", DTYPE_COUNT, 1},
-    };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (strcmp(types[i].name, name) == 0) {
-            *type = (dtype)types[i].type;
-            *bytes = types[i].bytes;
-            return true;
-        }
-    return false;
+        if (strcmp(types[i].name, name) == 0) return &types[i];
+    return NULL;
 }
 
-static galago_status read_tensor(weights *w, uint32_t index, const json *entry, const uint8_t *data, size_t data_size, error *e)
+static galago_status read_entry(weights *w, uint32_t file, const json *entry, const uint8_t *data, size_t available, error *e)
 {
-    weight t = {.name = entry->key, .file = index, .shape = {1, 1, 1, 1, 1}};
-    if (strlen(entry->key) != entry->key_size) return fail(e, GALAGO_ERR_FORMAT, "a tensor's name has a NUL byte");
-    const char *type = json_string(json_get(entry, "dtype"), "");
-    size_t element, n = 1;
-    if (!element_type(type, &t.type, &element))
-        return fail(e, GALAGO_ERR_UNSUPPORTED, "%.80s: dtype \"%.20s\" is not known", t.name, type);
-
+    const char *path = w->files[file].path, *name = entry->key;
+    if (strlen(name) != entry->key_size || entry->key_size == 0)
+        return fail(e, GALAGO_ERR_FORMAT, "%s: a tensor's name is empty or holds a NUL", path);
+    weight t = {.name = name, .file = file, .shape = {1, 1, 1, 1, 1}};
     const json *shape = json_get(entry, "shape"), *offsets = json_get(entry, "data_offsets");
-    if (!shape || shape->type != JSON_ARRAY || shape->u.list.count > 5)
-        return fail(e, GALAGO_ERR_FORMAT, "%.80s: no shape, or more than 5 dimensions", t.name);
+    const char *type_name = json_string(json_get(entry, "dtype"), NULL);
+    if (!type_name) return fail(e, GALAGO_ERR_FORMAT, "%s: tensor %.100s has no dtype", path, name);
+    if (!shape || shape->type != JSON_ARRAY) return fail(e, GALAGO_ERR_FORMAT, "%s: tensor %.100s has no shape", path, name);
+    if (shape->u.list.count > 5)
+        return fail(e, GALAGO_ERR_FORMAT, "%s: tensor %.100s has %zu dimensions (at most 5 are allowed)", path, name, shape->u.list.count);
+    size_t values = 1;
     for (const json *d = shape->u.list.first; d; d = d->next) {
-        uint64_t v;
-        if (!json_u64(d, UINT32_MAX, &v) || size_mul_overflow(n, (size_t)v, &n))
-            return fail(e, GALAGO_ERR_FORMAT, "%.80s: a dimension is not a number below 2^32", t.name);
-        t.shape[t.n_dims++] = (size_t)v;
+        uint64_t size;
+        if (!json_u64(d, 1ull << 48, &size) || size_mul_overflow(values, (size_t)size, &values))
+            return fail(e, GALAGO_ERR_FORMAT, "%s: tensor %.100s: dimension %u is not a size", path, name, t.n_dims);
+        t.shape[t.n_dims++] = (size_t)size;
     }
     uint64_t begin, end;
     if (!offsets || offsets->type != JSON_ARRAY || offsets->u.list.count != 2 ||
-        !json_u64(offsets->u.list.first, UINT64_MAX, &begin) || !json_u64(offsets->u.list.first->next, UINT64_MAX, &end))
-        return fail(e, GALAGO_ERR_FORMAT, "%.80s: data_offsets are not two numbers", t.name);
-    if (end < begin || end > data_size)
+        !json_u64(offsets->u.list.first, 1ull << 53, &begin) || !json_u64(offsets->u.list.first->next, 1ull << 53, &end) || begin > end)
+        return fail(e, GALAGO_ERR_FORMAT, "%s: tensor %.100s has no data_offsets [begin, end]", path, name);
+    if (end > available)
         return fail(e, GALAGO_ERR_FORMAT,
-                    "%.80s: its bytes %llu to %llu lie outside the data of %zu bytes: the file is cut off or damaged; get it again",
-                    t.name, (unsigned long long)begin, (unsigned long long)end, data_size);
-    if (size_mul_overflow(n, element, &t.bytes) || t.bytes != end - begin)
-        return fail(e, GALAGO_ERR_FORMAT, "%.80s: %llu bytes for %zu values of %s", t.name, (unsigned long long)(end - begin), n, type);
-    t.data = data + begin;
-    return weights_add(w, t, e);
+                    "%s: tensor %.100s ends at byte %llu of the data, the file has %zu: it is truncated, %llu bytes are missing; get it again",
+                    path, name, (unsigned long long)end, available, (unsigned long long)(end - available));
+    const file_type *type = find_type(type_name);
+    t.type = (dtype)(type ? type->type : (uint32_t)TYPE_OTHER);
+    if (type && (size_mul_overflow(values, type->bytes, &t.bytes) || t.bytes != end - begin))
+        return fail(e, GALAGO_ERR_FORMAT, "%s: tensor %.100s: %zu values of %s do not take the %llu bytes of its data_offsets", path,
+                    name, values, type_name, (unsigned long long)(end - begin));
+    t.bytes = (size_t)(end - begin);
+    t.data = data + (size_t)begin;
+    return weights_add(w, &t, e);
 }
 
-galago_status safetensors_read(weights *w, uint32_t index, error *e)
+galago_status safetensors_parse(weights *w, uint32_t file, error *e)
 {
-    const filemap *f = &w->files[index].map;
-    if (f->size < 8) return fail(e, GALAGO_ERR_FORMAT, "%zu bytes are no safetensors file", f->size);
-    uint64_t header = read_u64(f->data);
-    if (header > MAX_HEADER_BYTES || header > f->size - 8)
-        return fail(e, GALAGO_ERR_FORMAT, "a header of %llu bytes in a file of %zu: the file is cut off or not safetensors",
-                    (unsigned long long)header, f->size);
-    const json *root;
-    galago_status s = json_parse(&w->memory, (const char *)f->data + 8, (size_t)header, &root, e);
-    if (s) return s;
-    if (root->type != JSON_OBJECT) return fail(e, GALAGO_ERR_FORMAT, "the header is not a JSON object");
-    const uint8_t *data = f->data + 8 + header;
-    for (const json *entry = root->u.list.first; entry && !s; entry = entry->next)
-        if (strcmp(entry->key, "__metadata__") != 0) s = read_tensor(w, index, entry, data, f->size - 8 - (size_t)header, e);
-    return s;
+    const weight_file f = w->files[file];
+    if (f.map.size < 8)
+        return fail(e, GALAGO_ERR_FORMAT, "%s: has %zu bytes, too few for a safetensors file: it is truncated or empty", f.path, f.map.size);
+    uint64_t size = load_u64(f.map.data);
+    if (size > MAX_HEADER)
+        return fail(e, GALAGO_ERR_FORMAT, "%s: a header of %llu bytes (at most %d): this is not a safetensors file", f.path,
+                    (unsigned long long)size, MAX_HEADER);
+    if (size > f.map.size - 8)
+        return fail(e, GALAGO_ERR_FORMAT, "%s: a header of %llu bytes in a file of %zu: it is truncated or not a safetensors file", f.path,
+                    (unsigned long long)size, f.map.size);
+    const json *header;
+    galago_status s = json_parse(&w->memory, (const char *)f.map.data + 8, (size_t)size, &header, e);
+    if (s) return fail_prefix(e, f.path);
+    if (header->type != JSON_OBJECT) return fail(e, GALAGO_ERR_FORMAT, "%s: the header is not a JSON object", f.path);
+    const uint8_t *data = f.map.data + 8 + (size_t)size;
+    size_t available = f.map.size - 8 - (size_t)size;
+    for (const json *entry = header->u.list.first; entry; entry = entry->next) {
+        if (strcmp(entry->key, "__metadata__") == 0) continue;
+        if ((s = read_entry(w, file, entry, data, available, e))) return s;
+    }
+    return GALAGO_OK;
 }

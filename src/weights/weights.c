@@ -1,9 +1,12 @@
-/* The one view of all containers: tensors by name, keys, and reading values. */
-#include "weights/internal.h"
+/* Opening model files and finding tensors in them, whatever the container. */
+#define _GNU_SOURCE
+#include "weights/weights_impl.h"
 
 #include "base/half.h"
 #include "base/quant.h"
 #include "weights/synthetic.h"
+#include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,97 +14,128 @@
 
 /* ---- names ---- */
 
-static uint64_t hash_name(const char *s)
+/* FNV-1a. */
+uint32_t name_hash(const char *s, size_t size, uint32_t seed)
 {
-    uint64_t h = 14695981039346656037ull;
-    for (; *s; s++) h = (h ^ (unsigned char)*s) * 1099511628211ull;
+    uint32_t h = 2166136261u ^ seed;
+    for (size_t i = 0; i < size; i++) h = (h ^ (uint8_t)s[i]) * 16777619u;
     return h;
 }
 
-galago_status weights_add(weights *w, weight t, error *e)
+static size_t weight_slot(const weights *w, const char *name)
 {
-    if (w->n_tensors == w->capacity) {
-        size_t capacity = w->capacity ? 2 * w->capacity : 256;
-        weight *list = realloc(w->tensors, capacity * sizeof *list);
-        if (!list) return fail(e, GALAGO_ERR_MEMORY, "not enough memory for %zu tensors", capacity);
-        w->tensors = list;
-        w->capacity = capacity;
-    }
-    w->tensors[w->n_tensors++] = t;
-    return GALAGO_OK;
+    size_t mask = w->index.n_slots - 1, i = name_hash(name, strlen(name), 0) & mask;
+    while (w->index.slots[i] && strcmp(w->list[w->index.slots[i] - 1].name, name)) i = (i + 1) & mask;
+    return i;
 }
 
-/* Open addressing, at most half full. */
-galago_status weights_index(weights *w, error *e)
+static bool weight_index_grow(weights *w)
 {
-    size_t size = 16;
-    while (size < 2 * w->n_tensors) size *= 2;
-    w->slots = calloc(size, sizeof *w->slots);
-    if (!w->slots) return fail(e, GALAGO_ERR_MEMORY, "not enough memory for %zu tensors", w->n_tensors);
-    w->n_slots = size;
-    for (size_t i = 0; i < w->n_tensors; i++) {
-        size_t at = hash_name(w->tensors[i].name) & (size - 1);
-        for (; w->slots[at]; at = (at + 1) & (size - 1))
-            if (strcmp(w->tensors[w->slots[at] - 1].name, w->tensors[i].name) == 0)
-                return fail(e, GALAGO_ERR_FORMAT, "%s: the tensor is there twice", w->tensors[i].name);
-        w->slots[at] = (uint32_t)i + 1;
+    size_t n = w->index.n_slots ? 2 * w->index.n_slots : 256;
+    uint32_t *slots = calloc(n, sizeof *slots);
+    if (!slots) return false;
+    free(w->index.slots);
+    w->index = (name_index){slots, n};
+    for (size_t i = 0; i < w->count; i++) w->index.slots[weight_slot(w, w->list[i].name)] = (uint32_t)i + 1;
+    return true;
+}
+
+galago_status weights_add(weights *w, const weight *t, error *e)
+{
+    const char *path = w->files ? w->files[t->file].path : w->path;
+    if (w->count == w->capacity) {
+        size_t n = w->capacity ? 2 * w->capacity : 128;
+        weight *p = n < UINT32_MAX ? realloc(w->list, n * sizeof *p) : NULL;
+        if (!p) return fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory for %zu tensors", path, n);
+        w->list = p;
+        w->capacity = n;
     }
+    if (4 * (w->count + 1) > 3 * w->index.n_slots && !weight_index_grow(w))
+        return fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory for its tensors", path);
+    size_t slot = weight_slot(w, t->name);
+    if (w->index.slots[slot]) {
+        const weight *other = &w->list[w->index.slots[slot] - 1];
+        if (other->file == t->file || !w->files)
+            return fail(e, GALAGO_ERR_FORMAT, "%s: two tensors are called %.100s", path, t->name);
+        return fail(e, GALAGO_ERR_FORMAT, "%s: tensor %.100s is also in %s; parts of two models lie together", path,
+                    t->name, path_name(w->files[other->file].path));
+    }
+    w->list[w->count++] = *t;
+    w->index.slots[slot] = (uint32_t)w->count;
     return GALAGO_OK;
 }
 
 const weight *weights_find(const weights *w, const char *name)
 {
-    for (size_t at = hash_name(name) & (w->n_slots - 1); w->slots[at]; at = (at + 1) & (w->n_slots - 1))
-        if (strcmp(w->tensors[w->slots[at] - 1].name, name) == 0) return &w->tensors[w->slots[at] - 1];
-    return NULL;
+    if (!w->index.n_slots) return NULL;
+    uint32_t i = w->index.slots[weight_slot(w, name)];
+    return i ? &w->list[i - 1] : NULL;
 }
 
-size_t weights_count(const weights *w) { return w->n_tensors; }
-const weight *weights_at(const weights *w, size_t i) { return &w->tensors[i]; }
+size_t weights_count(const weights *w) { return w->count; }
+const weight *weights_at(const weights *w, size_t i)
+{
+    assert(i < w->count);
+    return &w->list[i];
+}
 weights_format weights_get_format(const weights *w) { return w->format; }
 const json *weights_config(const weights *w) { return w->config; }
 
-const char *weights_chat_template(const weights *w, size_t *size)
-{
-    *size = w->chat_template_size;
-    return w->chat_template;
-}
-
-/* ---- values ---- */
-
-void weights_read(const weights *w, const weight *t, size_t first, size_t n, float *out)
-{
-    if (!t->data) {
-        size_t K = 1;
-        for (uint32_t i = 1; i < t->n_dims; i++) K *= t->shape[i];
-        synthetic_values(t->name, K, first, n, out);
-        return;
-    }
-    (void)w;
-    const dtype_info *info = dtype_get(t->type);
-    dequantize_row(t->type, t->data + first / info->block_values * info->block_bytes, out, n);
-}
-
-void weights_release(const weights *w, const weight *t)
-{
-    if (t->data && !w->files[t->file].borrowed) filemap_release(&w->files[t->file].map, (size_t)(t->data - w->files[t->file].map.data), t->bytes);
-}
-
 /* ---- files ---- */
 
-galago_status weights_map(weights *w, const char *path, uint32_t *index, error *e)
+const char *path_name(const char *path)
 {
-    model_file *list = realloc(w->files, (w->n_files + 1) * sizeof *list);
-    if (!list) return fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory", path);
-    w->files = list;
-    model_file *f = &list[w->n_files];
-    *f = (model_file){0};
-    galago_status s = filemap_open(path, &f->map, e);
-    if (s) return s;
-    f->path = arena_string(&w->memory, path, strlen(path));
-    *index = (uint32_t)w->n_files++;
-    if (!f->path) return fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory", path);
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+const char *path_folder(arena *a, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash) return ".";
+    return arena_string(a, path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+const char *path_join(arena *a, const char *folder, const char *name)
+{
+    size_t n = strlen(folder), m = strlen(name);
+    char *s = arena_alloc(a, n + m + 2);
+    if (!s) return NULL;
+    memcpy(s, folder, n);
+    if (n && folder[n - 1] != '/') s[n++] = '/';
+    memcpy(s + n, name, m + 1);
+    return s;
+}
+
+bool file_exists(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+galago_status weights_add_file(weights *w, const char *path, filemap map, bool mapped, uint32_t *at, error *e)
+{
+    if (w->n_files == w->files_capacity) {
+        uint32_t n = w->files_capacity ? 2 * w->files_capacity : 4;
+        weight_file *p = realloc(w->files, n * sizeof *p);
+        if (!p) return fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory", path);
+        w->files = p;
+        w->files_capacity = n;
+    }
+    *at = w->n_files;
+    w->files[w->n_files++] = (weight_file){path, map, mapped};
     return GALAGO_OK;
+}
+
+galago_status weights_map_file(weights *w, const char *path, uint32_t *at, error *e)
+{
+    filemap map;
+    const char *copy = arena_string(&w->memory, path, strlen(path));
+    if (!copy) return fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory", path);
+    galago_status s = filemap_open(path, &map, e);
+    if (s) return s;
+    if ((s = weights_add_file(w, copy, map, true, at, e))) filemap_close(&map);
+    return s;
 }
 
 static bool ends_with(const char *s, const char *end)
@@ -110,40 +144,48 @@ static bool ends_with(const char *s, const char *end)
     return n >= m && strcmp(s + n - m, end) == 0;
 }
 
-static galago_status open_synthetic(weights *w, const char *name, error *e)
-{
-    const char *text = synthetic_config(name);
-    if (!text)
-        return fail(e, GALAGO_ERR_ARGUMENT, "synthetic:%.60s: there is synthetic:qwen3.5-0.8b, synthetic:qwen3.5-2b and "
-                                            "synthetic:qwen3.5-4b", name);
-    w->format = WEIGHTS_SYNTHETIC;
-    galago_status s = json_parse(&w->memory, text, strlen(text), &w->config, e);
-    return s ? s : synthetic_tensors(w, e);
-}
-
 galago_status weights_open(const char *path, const char *mmproj, weights **out, error *e)
 {
     *out = NULL;
     weights *w = calloc(1, sizeof *w);
-    if (!w) return fail(e, GALAGO_ERR_MEMORY, "not enough memory");
     galago_status s;
-    struct stat st;
-    if (strncmp(path, "synthetic:", 10) == 0) {
-        s = open_synthetic(w, path + 10, e);
-    } else if (stat(path, &st) != 0) {
-        s = fail(e, GALAGO_ERR_IO, "%s: there is no such file or folder", path);
-    } else if (S_ISDIR(st.st_mode)) {
-        s = hf_folder_open(w, path, e);
-    } else if (ends_with(path, ".safetensors") || ends_with(path, ".safetensors.index.json")) {
-        const char *slash = strrchr(path, '/');
-        buf folder = {0};
-        buf_printf(&folder, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
-        s = folder.failed ? fail(e, GALAGO_ERR_MEMORY, "not enough memory") : hf_folder_open(w, folder.data, e);
-        buf_free(&folder);
+    if (!w || !(w->path = arena_string(&w->memory, path, strlen(path)))) {
+        s = fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory", path);
+    } else if (strncmp(path, "synthetic:", 10) == 0) {
+        s = synthetic_open(w, path + 10, e);
     } else {
-        s = gguf_pair_open(w, path, mmproj, e);
+        struct stat st;
+        bool is_folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+        if (is_folder) {
+            s = hf_folder_open(w, path, NULL, e);
+        } else if (ends_with(path, ".safetensors")) {
+            const char *folder = path_folder(&w->memory, path);
+            s = folder ? hf_folder_open(w, folder, path, e) : fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory", path);
+        } else {
+            s = gguf_open(w, path, mmproj, e);
+        }
+        if (!s && mmproj && mmproj[0] && w->format != WEIGHTS_GGUF)
+            s = fail(e, GALAGO_ERR_ARGUMENT, "%s: a vision part (%s) belongs to a GGUF file; this model has its own", path, mmproj);
     }
-    if (!s) s = weights_index(w, e);
+    if (s) {
+        weights_close(w);
+        return s;
+    }
+    *out = w;
+    return GALAGO_OK;
+}
+
+galago_status weights_open_memory(const char *name, const void *bytes, size_t size, weights **out, error *e)
+{
+    *out = NULL;
+    weights *w = calloc(1, sizeof *w);
+    if (!w) return fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory", name);
+    w->path = name;
+    bool is_gguf = ends_with(name, ".gguf");
+    w->format = is_gguf ? WEIGHTS_GGUF : WEIGHTS_HF;
+    uint32_t file;
+    galago_status s = weights_add_file(w, name, (filemap){bytes, size}, false, &file, e);
+    if (!s) s = is_gguf ? gguf_parse(w, file, e) : safetensors_parse(w, file, e);
     if (s) {
         weights_close(w);
         return s;
@@ -155,12 +197,43 @@ galago_status weights_open(const char *path, const char *mmproj, weights **out, 
 void weights_close(weights *w)
 {
     if (!w) return;
-    for (size_t i = 0; i < w->n_files; i++)
-        if (!w->files[i].borrowed) filemap_close(&w->files[i].map);
+    for (uint32_t i = 0; i < w->n_files; i++)
+        if (w->files[i].mapped) filemap_close(&w->files[i].map);
     free(w->files);
-    free(w->tensors);
-    free(w->slots);
+    free(w->list);
+    free(w->index.slots);
     free(w->keys);
+    free(w->key_index.slots);
+    free(w->chat_template);
     arena_free(&w->memory);
     free(w);
+}
+
+/* ---- values ---- */
+
+void weights_read(const weights *w, const weight *t, size_t first, size_t n, float *out)
+{
+    (void)w;
+    if (!t->data) {
+        size_t K = 1;
+        for (uint32_t i = 1; i < t->n_dims; i++) K *= t->shape[i];
+        synthetic_values(t->name, K, first, n, out);
+        return;
+    }
+    const dtype_info *info = dtype_get(t->type);
+    assert(info->name && first % info->block_values == 0 && n % info->block_values == 0);
+    dequantize_row(t->type, t->data + first / info->block_values * info->block_bytes, out, n);
+}
+
+void weights_release(const weights *w, const weight *t)
+{
+    if (!t->data) return;
+    const weight_file *f = &w->files[t->file];
+    if (f->mapped) filemap_release(&f->map, (size_t)(t->data - f->map.data), t->bytes);
+}
+
+const char *weights_chat_template(const weights *w, size_t *size)
+{
+    *size = w->chat_template_size;
+    return w->chat_template;
 }
