@@ -13,6 +13,8 @@
 #include "backend/cpu/matmul.h"
 #include "backend/cpu/quantize_act.h"
 
+#include <string.h>
+
 enum { DOT_MAX_TOKENS = 4 };
 
 /* The input of a call: [T, K] activations, as they are and, for quantised weights, in 8 bits. */
