@@ -188,7 +188,7 @@ static void tile(const void *panel, const matmul_input *in, size_t t0, size_t nt
     const matmul_panel panel_##type##_avx2 = {.n_rows = PANEL_ROWS,                                          \
                                               .n_tokens = TILE_TOKENS,                                       \
                                               .bytes_per_value = PANEL_ROWS * sizeof(float),                 \
-                                              .min_tokens = 6,                                               \
+                                              .min_tokens = 12,                                               \
                                               .pack = pack_##type,                                           \
                                               .tile = tile}
 PANEL(f32);

@@ -90,17 +90,17 @@ INLINE void tile_words(int n_vectors, const uint8_t *panel, const matmul_input *
     for (int t = 0; t < NT; t++) acc[t] = _mm256_setzero_ps();
     for (size_t i = 0; i < n_blocks; i++, panel += WORDS_BLOCK, q += ACT_BLOCK) {
         const __m256i *w = (const __m256i *)panel;
-        __m256i dot[TILE_TOKENS];
-        UNROLL
-        for (int t = 0; t < NT; t++) dot[t] = _mm256_madd_epi16(w[0], broadcast32(q + (size_t)t * a->K));
-        UNROLL
-        for (int k = 1; k < n_vectors; k++) {
+        /* Not unrolled further: gcc would form all the products first and spill them. */
+        const int16_t *q1 = q + a->K, *q2 = q1 + a->K, *q3 = q2 + a->K;
+        __m256i dot0 = _mm256_setzero_si256(), dot1 = dot0, dot2 = dot0, dot3 = dot0;
+        for (int k = 0; k < n_vectors; k++) {
             __m256i v = w[k];
-            UNROLL
-            for (int t = 0; t < NT; t++)
-                dot[t] =
-                    _mm256_add_epi32(dot[t], _mm256_madd_epi16(v, broadcast32(q + (size_t)t * a->K + 2 * k)));
+            dot0 = _mm256_add_epi32(dot0, _mm256_madd_epi16(v, broadcast32(q + 2 * k)));
+            if (NT > 1) dot1 = _mm256_add_epi32(dot1, _mm256_madd_epi16(v, broadcast32(q1 + 2 * k)));
+            if (NT > 2) dot2 = _mm256_add_epi32(dot2, _mm256_madd_epi16(v, broadcast32(q2 + 2 * k)));
+            if (NT > 3) dot3 = _mm256_add_epi32(dot3, _mm256_madd_epi16(v, broadcast32(q3 + 2 * k)));
         }
+        const __m256i dot[TILE_TOKENS] = {dot0, dot1, dot2, dot3};
         __m256 d = _mm256_load_ps((const float *)(panel + 512));
         UNROLL
         for (int t = 0; t < NT; t++) {
@@ -301,9 +301,9 @@ static void pack_q6_k(weight_rows w, size_t K, void *mem)
                                               .min_tokens = from,                                            \
                                               .pack = pack_##type,                                           \
                                               .tile = tile_fn}
-PANEL(q4_0, BYTES_BLOCK, false, 4, tile_bytes_4);
-PANEL(q4_1, BYTES_BLOCK, false, 4, tile_bytes_4);
-PANEL(q4_k, BYTES_BLOCK, false, 4, tile_bytes_4);
-PANEL(q5_k, BYTES_BLOCK, false, 4, tile_bytes_5);
-PANEL(q6_k, WORDS_BLOCK, true, 6, tile_words_16);
-PANEL(q8_0, WORDS_BLOCK, true, 6, tile_words_16);
+PANEL(q4_0, BYTES_BLOCK, false, 5, tile_bytes_4);
+PANEL(q4_1, BYTES_BLOCK, false, 5, tile_bytes_4);
+PANEL(q4_k, BYTES_BLOCK, false, 6, tile_bytes_4);
+PANEL(q5_k, BYTES_BLOCK, false, 6, tile_bytes_5);
+PANEL(q6_k, WORDS_BLOCK, true, 8, tile_words_16);
+PANEL(q8_0, WORDS_BLOCK, true, 8, tile_words_16);
