@@ -21,7 +21,7 @@ struct weight {
     uint32_t n_dims;
     size_t shape[5]; /* outermost first (GGUF's order reversed); a patch embedding has five; unused entries are 1 */
     size_t bytes;
-    const uint8_t *data; /* in the mapped file; NULL = made on demand by weights_read() (synthetic) */
+    const uint8_t *data; /* in the mapped file, not always aligned; NULL = made on demand by weights_read() (synthetic) */
     uint32_t file;       /* index of the file */
 };
 
@@ -29,8 +29,11 @@ typedef enum weights_format { WEIGHTS_HF, WEIGHTS_GGUF, WEIGHTS_SYNTHETIC } weig
 
 typedef struct weights weights;
 
-/* Opens a folder, a .gguf file (`mmproj` or NULL: found beside it as mmproj*.gguf when exactly one fits), a single .safetensors
- * file in a folder, or "synthetic:NAME". Errors: IO, FORMAT, UNSUPPORTED, MEMORY; messages begin with the file's name. */
+/* Opens a folder, a .gguf file, a single .safetensors file in a folder, or "synthetic:NAME". The vision part of a .gguf file
+ * is `mmproj`; NULL = the one beside it whose name holds "mmproj" (of several the one named alike); "" = none. Tensors of
+ * types that are not supported are listed with the type's id (bytes 0 in GGUF files): only a model that needs them fails.
+ * Errors: IO, FORMAT, UNSUPPORTED, MEMORY, ARGUMENT (no such synthetic model; several vision parts fit; not the first part
+ * of a split file); messages begin with the file's name. */
 galago_status weights_open(const char *path, const char *mmproj, weights **out, error *e);
 void weights_close(weights *w);
 
@@ -69,7 +72,8 @@ const char *weights_chat_template(const weights *w, size_t *size);
 
 typedef struct gguf_writer gguf_writer;
 /* Keys and tensors are declared first, then data is written in the order of declaration to a temporary file beside `path`,
- * which gets its name when finished; destroying an unfinished writer removes it. */
+ * which gets its name when it is published; destroying an unpublished writer removes it. Several files appear together when
+ * all are finished before the first is published. Errors: MEMORY. */
 galago_status gguf_writer_create(const char *path, gguf_writer **out, error *e);
 void gguf_put_u32(gguf_writer *g, const char *key, uint32_t v);
 void gguf_put_f32(gguf_writer *g, const char *key, float v);
@@ -81,14 +85,22 @@ void gguf_put_f32_array(gguf_writer *g, const char *key, const float *v, size_t 
 void gguf_put_bool_array(gguf_writer *g, const char *key, const bool *v, size_t n);
 /* An array of n strings that `get` supplies one by one into an emptied buffer. */
 void gguf_put_string_array(gguf_writer *g, const char *key, size_t n, void (*get)(void *user, size_t i, buf *out), void *user);
-/* shape outermost first, at most 4 dimensions. */
+/* All keys of an opened GGUF file (the text part: 0, else the vision part) for which `keep` is true, unchanged. */
+void gguf_put_keys_of(gguf_writer *g, const weights *w, bool vision, bool (*keep)(void *user, const char *key), void *user);
+/* shape outermost first, 1 to 4 dimensions; the last a multiple of the type's block; name at most 64 bytes. */
 void gguf_declare(gguf_writer *g, const char *name, dtype type, uint32_t n_dims, const size_t *shape);
-/* Writes header and infos; data follows. Checks the free space of the disk first. Errors: IO, MEMORY. */
+/* Makes the file, reserves its space on the disk where the file system can, writes header and infos; data follows.
+ * Errors: IO (no permission; the disk is too full: says how much is needed), MEMORY. */
 galago_status gguf_writer_begin_data(gguf_writer *g, error *e);
 /* The next bytes of the current tensor (tensors in order of declaration). Errors: IO. */
 galago_status gguf_write(gguf_writer *g, const void *bytes, size_t size, error *e);
-/* Errors: IO (disk full: nothing is left behind). */
+/* All data is there and on the disk; the file still has its temporary name. Errors: IO. */
 galago_status gguf_writer_finish(gguf_writer *g, error *e);
+/* The finished file gets its name, replacing an older one. Errors: IO. */
+galago_status gguf_writer_publish(gguf_writer *g, error *e);
+/* Takes a published file away again (the other one of a pair could not be published). */
+void gguf_writer_withdraw(gguf_writer *g);
+/* Removes what was not published. NULL allowed. */
 void gguf_writer_destroy(gguf_writer *g);
 
 #endif
