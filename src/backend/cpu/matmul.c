@@ -220,7 +220,7 @@ const struct cpu_matmul_ops *cpu_matmul_select(enum cpu_isa isa)
     case CPU_ISA_REF: break;
 #if defined(__x86_64__)
     case CPU_ISA_AVX2: return &cpu_matmul_avx2;
-    case CPU_ISA_AVX512: return &cpu_matmul_avx2;
+    case CPU_ISA_AVX512: return &cpu_matmul_avx512;
 #endif
     default: break;
     }

@@ -11,10 +11,6 @@
 
 #include "base/half.h"
 
-#include <immintrin.h>
-
-#define INLINE static inline __attribute__((always_inline))
-
 /* How far ahead of the block at hand rows are asked for; rows lie one behind the other. Measured:
  * bench/matmul.md. */
 enum { PREFETCH_BYTES = 1024 };

@@ -2,8 +2,6 @@
 #include "backend/cpu/matmul_avx2.h"
 #include "backend/cpu/vecmath_avx2.h"
 
-#define INLINE static inline __attribute__((always_inline))
-
 INLINE __m256 finish_8(epilogue ep, const float *y, __m256 v)
 {
     switch (ep) {

@@ -9,10 +9,6 @@
 
 #include "base/half.h"
 
-#include <immintrin.h>
-
-#define INLINE static inline __attribute__((always_inline))
-
 enum { PANEL_ROWS = 16, TILE_TOKENS = 6, PREFETCH_BYTES = 1024 };
 
 INLINE size_t value_bytes(dtype type) { return type == DTYPE_F32 ? 4 : 2; }
@@ -188,7 +184,7 @@ static void tile(const void *panel, const matmul_input *in, size_t t0, size_t nt
     const matmul_panel panel_##type##_avx2 = {.n_rows = PANEL_ROWS,                                          \
                                               .n_tokens = TILE_TOKENS,                                       \
                                               .bytes_per_value = PANEL_ROWS * sizeof(float),                 \
-                                              .min_tokens = 12,                                               \
+                                              .min_tokens = 12,                                              \
                                               .pack = pack_##type,                                           \
                                               .tile = tile}
 PANEL(f32);

@@ -21,26 +21,10 @@
 
 #include <immintrin.h>
 
-#define INLINE static inline __attribute__((always_inline))
-
-enum {
-    PANEL_ROWS = 8,
-    TILE_TOKENS = 4,
-    BYTES_BLOCK = 8 * 32 + 32 + 32, /* of a panel of bytes */
-    WORDS_BLOCK = 16 * 32 + 32,     /* of a panel of words */
-};
-
 /* ---- tiles ---- */
 
-INLINE __m256i broadcast32(const void *p)
-{
-    int32_t v;
-    memcpy(&v, p, 4);
-    return _mm256_set1_epi32(v);
-}
-
 /* Sum over n vectors of a block, in 16 bits, then in 32. */
-INLINE __m256i dot_bytes(const __m256i *w, const int8_t *q, int n)
+INLINE __m256i sum_bytes(const __m256i *w, const int8_t *q, int n)
 {
     __m256i sum = _mm256_maddubs_epi16(w[0], broadcast32(q));
     UNROLL
@@ -49,125 +33,26 @@ INLINE __m256i dot_bytes(const __m256i *w, const int8_t *q, int n)
     return _mm256_madd_epi16(sum, _mm256_set1_epi16(1));
 }
 
-INLINE void tile_bytes(int bits, const uint8_t *panel, const matmul_input *in, size_t t0, int NT, float *p,
-                       size_t p_stride)
+INLINE __m256i dot_bytes(int bits, const __m256i *w, const int8_t *q)
 {
-    const act8 *a = &in->a;
-    const int8_t *q = a->q + t0 * a->K;
-    const float *scale = a->scale + t0 * a->n_blocks, *sum = a->sum + t0 * a->n_blocks;
-    size_t n_blocks = a->K / ACT_BLOCK;
-    __m256 acc[TILE_TOKENS];
-    UNROLL
-    for (int t = 0; t < NT; t++) acc[t] = _mm256_setzero_ps();
-    for (size_t i = 0; i < n_blocks; i++, panel += BYTES_BLOCK, q += ACT_BLOCK) {
-        const __m256i *w = (const __m256i *)panel;
-        __m256 d = _mm256_load_ps((const float *)(panel + 256)),
-               m = _mm256_load_ps((const float *)(panel + 288));
-        UNROLL
-        for (int t = 0; t < NT; t++) {
-            const int8_t *qt = q + (size_t)t * a->K;
-            __m256i dot = bits == 4 ? dot_bytes(w, qt, 8)
-                                    : _mm256_add_epi32(dot_bytes(w, qt, 4), dot_bytes(w + 4, qt + 16, 4));
-            __m256 s = _mm256_broadcast_ss(scale + (size_t)t * a->n_blocks + i);
-            __m256 c = _mm256_broadcast_ss(sum + (size_t)t * a->n_blocks + i);
-            acc[t] = _mm256_fmadd_ps(m, c, acc[t]);
-            acc[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot), _mm256_mul_ps(d, s), acc[t]);
-        }
-    }
-    UNROLL
-    for (int t = 0; t < NT; t++) _mm256_storeu_ps(p + (size_t)t * p_stride, acc[t]);
+    return bits == 4 ? sum_bytes(w, q, 8) : _mm256_add_epi32(sum_bytes(w, q, 4), sum_bytes(w + 4, q + 16, 4));
 }
 
-INLINE void tile_words(int n_vectors, const uint8_t *panel, const matmul_input *in, size_t t0, int NT,
-                       float *p, size_t p_stride)
+INLINE __m256i add_words(__m256i sum, __m256i w, __m256i q)
 {
-    const act8 *a = &in->a;
-    const int16_t *q = a->q16 + t0 * a->K;
-    const float *scale = a->scale + t0 * a->n_blocks;
-    size_t n_blocks = a->K / ACT_BLOCK;
-    __m256 acc[TILE_TOKENS];
-    UNROLL
-    for (int t = 0; t < NT; t++) acc[t] = _mm256_setzero_ps();
-    for (size_t i = 0; i < n_blocks; i++, panel += WORDS_BLOCK, q += ACT_BLOCK) {
-        const __m256i *w = (const __m256i *)panel;
-        /* Not unrolled further: gcc would form all the products first and spill them. */
-        const int16_t *q1 = q + a->K, *q2 = q1 + a->K, *q3 = q2 + a->K;
-        __m256i dot0 = _mm256_setzero_si256(), dot1 = dot0, dot2 = dot0, dot3 = dot0;
-        for (int k = 0; k < n_vectors; k++) {
-            __m256i v = w[k];
-            dot0 = _mm256_add_epi32(dot0, _mm256_madd_epi16(v, broadcast32(q + 2 * k)));
-            if (NT > 1) dot1 = _mm256_add_epi32(dot1, _mm256_madd_epi16(v, broadcast32(q1 + 2 * k)));
-            if (NT > 2) dot2 = _mm256_add_epi32(dot2, _mm256_madd_epi16(v, broadcast32(q2 + 2 * k)));
-            if (NT > 3) dot3 = _mm256_add_epi32(dot3, _mm256_madd_epi16(v, broadcast32(q3 + 2 * k)));
-        }
-        const __m256i dot[TILE_TOKENS] = {dot0, dot1, dot2, dot3};
-        __m256 d = _mm256_load_ps((const float *)(panel + 512));
-        UNROLL
-        for (int t = 0; t < NT; t++) {
-            __m256 s = _mm256_broadcast_ss(scale + (size_t)t * a->n_blocks + i);
-            acc[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot[t]), _mm256_mul_ps(d, s), acc[t]);
-        }
-    }
-    UNROLL
-    for (int t = 0; t < NT; t++) _mm256_storeu_ps(p + (size_t)t * p_stride, acc[t]);
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(w, q));
 }
 
-#define TILE(name, tile, kind)                                                                               \
-    static void name(const void *panel, const matmul_input *in, size_t t0, size_t nt, float *p,              \
-                     size_t p_stride)                                                                        \
-    {                                                                                                        \
-        switch (nt) {                                                                                        \
-        case 1: tile(kind, panel, in, t0, 1, p, p_stride); break;                                            \
-        case 2: tile(kind, panel, in, t0, 2, p, p_stride); break;                                            \
-        case 3: tile(kind, panel, in, t0, 3, p, p_stride); break;                                            \
-        default: tile(kind, panel, in, t0, 4, p, p_stride); break;                                           \
-        }                                                                                                    \
-    }
+#include "backend/cpu/matmul_tiles.h"
+
 TILE(tile_bytes_4, tile_bytes, 4)
 TILE(tile_bytes_5, tile_bytes, 5)
 TILE(tile_words_16, tile_words, 16)
 
 /* ---- packing ---- */
 
-/* 16 bytes of each of the eight rows, `offset` bytes into each: out[j] = bytes 4j..4j+3 of rows 0..7. */
-INLINE void transpose_16(const uint8_t *const row[8], size_t offset, __m256i out[4])
-{
-    __m256i v[4];
-    UNROLL
-    for (int r = 0; r < 4; r++) {
-        __m128i lo = _mm_loadu_si128((const __m128i *)(row[r] + offset));
-        v[r] = _mm256_inserti128_si256(_mm256_castsi128_si256(lo),
-                                       _mm_loadu_si128((const __m128i *)(row[r + 4] + offset)), 1);
-    }
-    __m256i ab_lo = _mm256_unpacklo_epi32(v[0], v[1]), ab_hi = _mm256_unpackhi_epi32(v[0], v[1]);
-    __m256i cd_lo = _mm256_unpacklo_epi32(v[2], v[3]), cd_hi = _mm256_unpackhi_epi32(v[2], v[3]);
-    out[0] = _mm256_unpacklo_epi64(ab_lo, cd_lo);
-    out[1] = _mm256_unpackhi_epi64(ab_lo, cd_lo);
-    out[2] = _mm256_unpacklo_epi64(ab_hi, cd_hi);
-    out[3] = _mm256_unpackhi_epi64(ab_hi, cd_hi);
-}
-
 INLINE __m256i low_nibbles(__m256i v) { return _mm256_and_si256(v, _mm256_set1_epi8(15)); }
 INLINE __m256i high_nibbles(__m256i v) { return low_nibbles(_mm256_srli_epi16(v, 4)); }
-
-INLINE __m256 load_halves(const uint8_t *const row[8], size_t offset)
-{
-    uint16_t h[8];
-    for (int r = 0; r < 8; r++) memcpy(&h[r], row[r] + offset, 2);
-    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)h));
-}
-
-INLINE void store_scales(uint8_t *panel, __m256 d, __m256 m)
-{
-    _mm256_store_ps((float *)(panel + 256), d);
-    _mm256_store_ps((float *)(panel + 288), m);
-}
-
-/* The rows of a group; one that is not there repeats the last, and its products go nowhere. */
-INLINE void group_rows(weight_rows w, const uint8_t *row[8])
-{
-    for (size_t r = 0; r < PANEL_ROWS; r++) row[r] = w.bytes + (r < w.n ? r : w.n - 1) * w.row_bytes;
-}
 
 INLINE void pack_4_bits(weight_rows w, size_t K, uint8_t *panel, size_t block_bytes, bool has_min)
 {
@@ -180,13 +65,13 @@ INLINE void pack_4_bits(weight_rows w, size_t K, uint8_t *panel, size_t block_by
             _mm256_store_si256(out + j, low_nibbles(v[j]));
             _mm256_store_si256(out + 4 + j, high_nibbles(v[j]));
         }
-        __m256 d = load_halves(row, at);
-        store_scales(panel, d, has_min ? load_halves(row, at + 2) : _mm256_mul_ps(d, _mm256_set1_ps(-8)));
+        __m256 d = load_row_halves(row, at);
+        store_scales(panel, d, has_min ? load_row_halves(row, at + 2) : _mm256_mul_ps(d, _mm256_set1_ps(-8)));
     }
 }
 
-static void pack_q4_0(weight_rows w, size_t K, void *panel) { pack_4_bits(w, K, panel, 18, false); }
-static void pack_q4_1(weight_rows w, size_t K, void *panel) { pack_4_bits(w, K, panel, 20, true); }
+void pack_q4_0_avx2(weight_rows w, size_t K, void *panel) { pack_4_bits(w, K, panel, 18, false); }
+void pack_q4_1_avx2(weight_rows w, size_t K, void *panel) { pack_4_bits(w, K, panel, 20, true); }
 
 /* Q4_K (five = 0) and Q5_K (five = 1). */
 INLINE void pack_45_k(weight_rows w, size_t K, uint8_t *panel, bool five)
@@ -194,7 +79,7 @@ INLINE void pack_45_k(weight_rows w, size_t K, uint8_t *panel, bool five)
     const uint8_t *row[8];
     group_rows(w, row);
     for (size_t i = 0, at = 0; i < K; i += 256, at += five ? 176 : 144, panel += 8 * BYTES_BLOCK) {
-        __m256 d = load_halves(row, at), dmin = load_halves(row, at + 2);
+        __m256 d = load_row_halves(row, at), dmin = load_row_halves(row, at + 2);
         __m256i high[8];
         if (five) {
             transpose_16(row, at + 16, high);
@@ -232,14 +117,14 @@ INLINE void pack_45_k(weight_rows w, size_t K, uint8_t *panel, bool five)
     }
 }
 
-static void pack_q4_k(weight_rows w, size_t K, void *panel) { pack_45_k(w, K, panel, false); }
-static void pack_q5_k(weight_rows w, size_t K, void *panel) { pack_45_k(w, K, panel, true); }
+void pack_q4_k_avx2(weight_rows w, size_t K, void *panel) { pack_45_k(w, K, panel, false); }
+void pack_q5_k_avx2(weight_rows w, size_t K, void *panel) { pack_45_k(w, K, panel, true); }
 
 /* The signed bytes of a 32-bit group as two pairs of words: bytes 0, 2 and bytes 1, 3. */
 INLINE __m256i even_bytes(__m256i v) { return _mm256_srai_epi16(_mm256_slli_epi16(v, 8), 8); }
 INLINE __m256i odd_bytes(__m256i v) { return _mm256_srai_epi16(v, 8); }
 
-static void pack_q8_0(weight_rows w, size_t K, void *mem)
+void pack_q8_0_avx2(weight_rows w, size_t K, void *mem)
 {
     const uint8_t *row[8];
     uint8_t *panel = mem;
@@ -253,17 +138,17 @@ static void pack_q8_0(weight_rows w, size_t K, void *mem)
                 _mm256_store_si256(out + 8 + j, odd_bytes(v[j]));
             }
         }
-        _mm256_store_ps((float *)(panel + 512), load_halves(row, at));
+        _mm256_store_ps((float *)(panel + 512), load_row_halves(row, at));
     }
 }
 
-static void pack_q6_k(weight_rows w, size_t K, void *mem)
+void pack_q6_k_avx2(weight_rows w, size_t K, void *mem)
 {
     const uint8_t *row[8];
     uint8_t *panel = mem;
     group_rows(w, row);
     for (size_t i = 0, at = 0; i < K; i += 256, at += 210, panel += 8 * WORDS_BLOCK) {
-        __m256 d = load_halves(row, at + 208);
+        __m256 d = load_row_halves(row, at + 208);
         for (int h = 0; h < 2; h++)
             for (int part = 0; part < 2; part++) { /* 16 values of each of the four quarters of half h */
                 __m256i low[2][4], high[4];
@@ -294,12 +179,12 @@ static void pack_q6_k(weight_rows w, size_t K, void *mem)
 }
 
 #define PANEL(type, bytes_per_block, q16, from, tile_fn)                                                     \
-    const matmul_panel panel_##type##_avx2 = {.n_rows = PANEL_ROWS,                                          \
-                                              .n_tokens = TILE_TOKENS,                                       \
+    const matmul_panel panel_##type##_avx2 = {.n_rows = QUANT_PANEL_ROWS,                                    \
+                                              .n_tokens = QUANT_TILE_TOKENS,                                 \
                                               .bytes_per_value = (bytes_per_block) / 32,                     \
                                               .wants_q16 = q16,                                              \
                                               .min_tokens = from,                                            \
-                                              .pack = pack_##type,                                           \
+                                              .pack = pack_##type##_avx2,                                    \
                                               .tile = tile_fn}
 PANEL(q4_0, BYTES_BLOCK, false, 5, tile_bytes_4);
 PANEL(q4_1, BYTES_BLOCK, false, 5, tile_bytes_4);
