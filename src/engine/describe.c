@@ -2,6 +2,7 @@
 #include "engine/engine.h"
 
 #include "base/json.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,7 +69,8 @@ static void write_text(buf *b, const text_config *c)
     member(b, "k_head_dim", c->k_head_dim);
     member(b, "v_head_dim", c->v_head_dim);
     member(b, "conv_kernel", c->conv_kernel);
-    member(b, "norm_eps", (double)c->norm_eps);
+    member(b, "norm_eps",
+           round((double)c->norm_eps * 1e12) / 1e12); /* as written in the file, not as in f32 */
     member(b, "max_context", c->max_context);
     member(b, "n_mtp_layers", c->n_mtp_layers);
     member_bool(b, "tied_head", c->tied_head);

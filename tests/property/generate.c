@@ -161,11 +161,11 @@ static void test_seeds_and_threads(const char *path)
  * f32; a state of the wrong conversation changes them by 0.1 and more. */
 static void test_reuse(const char *path)
 {
-    galago_model *m = open_with(path, GALAGO_DTYPE_F32, 2, NULL);
+    galago_model *m = open_with(path, GALAGO_DTYPE_F32, 1, NULL);
     galago_context *kept = context_of(m, 4096), *fresh = context_of(m, 4096);
     unsigned long long seed = 77;
     uint32_t least_reused = 0;
-    for (int conversation = 0; conversation < 6; conversation++) {
+    for (int conversation = 0; conversation < 4; conversation++) {
         galago_message turns[12];
         answer answers[6];
         size_t n = 0;
@@ -206,7 +206,7 @@ static void test_reuse(const char *path)
 /* The same words as a picture of another file: pictures are told apart by their pixels. */
 static void test_reuse_tells_pictures_apart(const char *path)
 {
-    galago_model *m = open_with(path, GALAGO_DTYPE_F32, 2, NULL);
+    galago_model *m = open_with(path, GALAGO_DTYPE_F32, 1, NULL);
     galago_context *kept = context_of(m, 1024), *fresh = context_of(m, 1024);
     enum { W = 64, H = 64 };
     static uint8_t rgb[H * W * 3];
@@ -263,7 +263,7 @@ static bool cancel_text(void *user, const char *piece, size_t size)
 
 static void test_cancel(const char *path)
 {
-    galago_model *m = open_with(path, GALAGO_DTYPE_F32, 2, NULL);
+    galago_model *m = open_with(path, GALAGO_DTYPE_F32, 1, NULL);
     galago_context *c = context_of(m, 1024), *fresh = context_of(m, 1024);
     galago_message interrupted = question(2), next[3];
     next[0] = question(1);
@@ -345,7 +345,7 @@ static void test_two_contexts(const char *path)
 /* The portable code and the machine's: the same greedy words in f32, logprobs within rounding. */
 static void test_isa(const char *path)
 {
-    const galago_model_params p = {.dtype = GALAGO_DTYPE_F32, .cpu_isa = "avx2"};
+    const galago_model_params p = {.dtype = GALAGO_DTYPE_F32, .n_threads = 1, .cpu_isa = "avx2"};
     galago_model *fast;
     galago_error e;
     if (galago_model_open(path, &p, &fast, &e) == GALAGO_ERR_ARGUMENT) return; /* this machine has no AVX2 */
@@ -381,7 +381,7 @@ static bool collect(void *user, const char *piece, size_t size)
 
 static void test_ways(const char *path)
 {
-    galago_model *m = open_with(path, GALAGO_DTYPE_F32, 2, NULL);
+    galago_model *m = open_with(path, GALAGO_DTYPE_F32, 1, NULL);
     galago_context *c = context_of(m, 1024);
     galago_error e;
     galago_result r;
@@ -458,7 +458,7 @@ static void test_ways(const char *path)
 
 static void test_ends(const char *path)
 {
-    galago_model *m = open_with(path, GALAGO_DTYPE_F32, 2, NULL);
+    galago_model *m = open_with(path, GALAGO_DTYPE_F32, 1, NULL);
     galago_context *c = context_of(m, 1024);
     galago_message q = question(1);
     galago_generate_params p = greedy;
@@ -537,7 +537,7 @@ static void test_ends(const char *path)
 /* The context's last place can be used, and no more. */
 static void test_full_context(const char *path)
 {
-    galago_model *m = open_with(path, GALAGO_DTYPE_F32, 2, NULL);
+    galago_model *m = open_with(path, GALAGO_DTYPE_F32, 1, NULL);
     galago_context *wide = context_of(m, 1024);
     galago_message q = question(1);
     answer want = ask(wide, &q, 1, &greedy);
@@ -566,7 +566,7 @@ static void test_full_context(const char *path)
 
 static void test_logprobs(const char *path)
 {
-    galago_model *m = open_with(path, GALAGO_DTYPE_F32, 2, NULL);
+    galago_model *m = open_with(path, GALAGO_DTYPE_F32, 1, NULL);
     galago_context *c = context_of(m, 1024);
     galago_model_info info;
     galago_model_get_info(m, &info);
@@ -771,7 +771,7 @@ static void test_pixel_limits(void)
 
 static void test_describe(const char *path)
 {
-    galago_model *m = open_with(path, GALAGO_DTYPE_Q8_0, 2, NULL);
+    galago_model *m = open_with(path, GALAGO_DTYPE_Q8_0, 1, NULL);
     galago_model_info info;
     galago_model_get_info(m, &info);
     galago_error e;

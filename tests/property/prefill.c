@@ -111,7 +111,7 @@ static void test_model(const char *path)
     galago_error e;
     galago_model *m = NULL;
     galago_image *images[2] = {NULL, NULL};
-    const galago_model_params params = {.dtype = GALAGO_DTYPE_F32};
+    const galago_model_params params = {.dtype = GALAGO_DTYPE_F32, .n_threads = 1};
     if (galago_model_open(path, &params, &m, &e) ||
         galago_image_load("tests/data/golden/images/wide.png", &images[0], &e) ||
         galago_image_load("tests/data/golden/images/small.png", &images[1], &e)) {
