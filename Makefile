@@ -22,7 +22,7 @@ HAVE_CURL := $(shell pkg-config --exists libcurl 2>/dev/null && echo 1)
 
 CFLAGS_ALL = -std=c11 -D_POSIX_C_SOURCE=200809L $(OPT) -Wall -Wextra -Wshadow -Werror -Iinclude -Isrc -Itests -ffp-contract=off -fvisibility=hidden -fPIC -pthread \
              $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) $(CFLAGS)
-LDLIBS_ALL = $(shell pkg-config --libs $(PACKAGES) 2>/dev/null || echo -ljpeg -lpng -lwebp) -lm -pthread $(LDLIBS)
+LDLIBS_ALL = $(shell pkg-config --libs $(PACKAGES) 2>/dev/null || echo -ljpeg -lpng -lwebpdemux -lwebp) -lm -pthread $(LDLIBS)
 ifneq ($(SANITIZE),)
 CFLAGS_ALL += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 LDFLAGS += -fsanitize=$(SANITIZE)
