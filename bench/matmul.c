@@ -81,7 +81,8 @@ static void bench(backend *b, dtype type, const shape *s, const float *values)
         for (size_t t = 0; t < T * s->K; t++) rows[t] = values[(t * 7) % 4096];
         b->ops->write(b, x, rows);
         for (size_t p = 0; p < s->n; p++) y[p] = matrix(b, DTYPE_F32, T, s->N);
-        size_t calls = (size_t)(2e7 / macs) + 1; /* about a millisecond: short, for machines that are shared */
+        size_t calls =
+            (size_t)(2e7 / macs) + 1; /* about a millisecond: short, for machines that are shared */
         for (int r = 0; r < REPEATS; r++) {
             double start = time_ms();
             for (size_t c = 0; c < calls; c++, next = (next + 1) % copies) {

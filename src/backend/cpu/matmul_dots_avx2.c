@@ -39,12 +39,15 @@ INLINE uint64_t load_u16(const uint8_t *p)
 INLINE __m256 load_halves(const uint8_t *p, size_t stride, size_t n)
 {
     uint64_t lo, hi;
-    if (n == 8) { /* in integer registers: the vector units are busy */
+    if (n == 8) { /* in integer registers: the vector units are busy. The empty statements keep gcc from
+                     vectorising it. */
         lo = load_u16(p) | load_u16(p + stride) << 16 | load_u16(p + 2 * stride) << 32 |
              load_u16(p + 3 * stride) << 48;
+        __asm__("" : "+r"(lo));
         p += 4 * stride;
         hi = load_u16(p) | load_u16(p + stride) << 16 | load_u16(p + 2 * stride) << 32 |
              load_u16(p + 3 * stride) << 48;
+        __asm__("" : "+r"(hi));
     } else {
         uint16_t h[8] = {0};
         for (size_t i = 0; i < n; i++) h[i] = (uint16_t)load_u16(p + i * stride);
@@ -169,9 +172,20 @@ INLINE __m256i dot_codes(dtype type, __m256i codes, __m256i q, const group_scale
     return _mm256_madd_epi16(_mm256_maddubs_epi16(codes, q), factors);
 }
 
+/* Value i of each lane in all of the lane. */
+INLINE __m256 spread(__m256 v, int i)
+{
+    switch (i) {
+    case 0: return _mm256_permute_ps(v, 0x00);
+    case 1: return _mm256_permute_ps(v, 0x55);
+    case 2: return _mm256_permute_ps(v, 0xaa);
+    default: return _mm256_permute_ps(v, 0xff);
+    }
+}
+
 /* One block's part of the sum for NT tokens. */
 INLINE void add_block(dtype type, const uint8_t *b, int j, const group_scales *g, const int8_t *const *q,
-                      float (*scale)[8], __m256 *acc, int NT)
+                      __m256 (*scale)[2], __m256 *acc, int NT)
 {
     __m256i codes = load_codes(type, b, j);
     UNROLL
@@ -179,7 +193,7 @@ INLINE void add_block(dtype type, const uint8_t *b, int j, const group_scales *g
         __m256i sum = dot_codes(type, codes, _mm256_loadu_si256((const __m256i *)(q[t] + 32 * j)), g, j);
         __m256 *to =
             NT == 1 ? &acc[j & 1] : &acc[t]; /* one token alone needs two chains to hide the latency */
-        *to = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), _mm256_broadcast_ss(&scale[t][j]), *to);
+        *to = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), spread(scale[t][j / 4], j & 3), *to);
     }
 }
 
@@ -198,14 +212,15 @@ INLINE void dot_rows(dtype type, size_t group_bytes, weight_rows w, const matmul
         for (size_t i = 0; i < n_blocks; i += 8, b += group_bytes) {
             size_t n = in_256_blocks(type) || n_blocks - i > 8 ? 8 : n_blocks - i;
             const int8_t *q[DOT_MAX_TOKENS];
-            float scale[DOT_MAX_TOKENS][8];
+            __m256 scale[DOT_MAX_TOKENS][2];
             prefetch(b, (int)group_bytes);
             group_scales g = load_scales(type, b, n);
             UNROLL
             for (int t = 0; t < NT; t++) {
                 size_t at = (t0 + (size_t)t) * a->n_blocks + i;
                 __m256 s = _mm256_mul_ps(g.d, _mm256_loadu_ps(a->scale + at));
-                _mm256_storeu_ps(scale[t], s);
+                scale[t][0] = _mm256_permute2f128_ps(s, s, 0x00);
+                scale[t][1] = _mm256_permute2f128_ps(s, s, 0x11);
                 q[t] = a->q + (t0 + (size_t)t) * a->K + i * ACT_BLOCK;
                 if (type ==
                     DTYPE_Q6_K) { /* the codes are 32 too large: sum of s * sum(q) over each block's halves */
@@ -218,14 +233,14 @@ INLINE void dot_rows(dtype type, size_t group_bytes, weight_rows w, const matmul
             }
             /* Constant indices keep the sums in registers. Only rows of 32-value blocks end inside a group.
              */
-            add_block(type, b, 0, &g, q, scale, acc, NT);
-            if (n > 1) add_block(type, b, 1, &g, q, scale, acc, NT);
-            if (n > 2) add_block(type, b, 2, &g, q, scale, acc, NT);
-            if (n > 3) add_block(type, b, 3, &g, q, scale, acc, NT);
-            if (n > 4) add_block(type, b, 4, &g, q, scale, acc, NT);
-            if (n > 5) add_block(type, b, 5, &g, q, scale, acc, NT);
-            if (n > 6) add_block(type, b, 6, &g, q, scale, acc, NT);
-            if (n > 7) add_block(type, b, 7, &g, q, scale, acc, NT);
+            if (n == 8) {
+                UNROLL
+                for (int j = 0; j < 8; j++) add_block(type, b, j, &g, q, scale, acc, NT);
+            } else {
+                UNROLL
+                for (int j = 0; j < 7; j++)
+                    if ((size_t)j < n) add_block(type, b, j, &g, q, scale, acc, NT);
+            }
         }
         if (NT == 1) acc[0] = _mm256_add_ps(acc[0], acc[1]);
         UNROLL
