@@ -186,9 +186,9 @@ void pack_q6_k_avx2(weight_rows w, size_t K, void *mem)
                                               .min_tokens = from,                                            \
                                               .pack = pack_##type##_avx2,                                    \
                                               .tile = tile_fn}
-PANEL(q4_0, BYTES_BLOCK, false, 5, tile_bytes_4);
-PANEL(q4_1, BYTES_BLOCK, false, 5, tile_bytes_4);
-PANEL(q4_k, BYTES_BLOCK, false, 6, tile_bytes_4);
-PANEL(q5_k, BYTES_BLOCK, false, 6, tile_bytes_5);
-PANEL(q6_k, WORDS_BLOCK, true, 8, tile_words_16);
-PANEL(q8_0, WORDS_BLOCK, true, 8, tile_words_16);
+PANEL(q4_0, BYTES_BLOCK, false, 7, tile_bytes_4);
+PANEL(q4_1, BYTES_BLOCK, false, 7, tile_bytes_4);
+PANEL(q4_k, BYTES_BLOCK, false, 8, tile_bytes_4);
+PANEL(q5_k, BYTES_BLOCK, false, 8, tile_bytes_5);
+PANEL(q6_k, WORDS_BLOCK, true, 16, tile_words_16);
+PANEL(q8_0, WORDS_BLOCK, true, 12, tile_words_16);
