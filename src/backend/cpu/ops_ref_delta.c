@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static void causal_conv_silu(backend *b, tensor y, tensor x, tensor w, tensor state)
+void ref_causal_conv_silu(backend *b, tensor y, tensor x, tensor w, tensor state)
 {
     (void)b;
     size_t T = tensor_n_rows(x), C = tensor_row(x), K = tensor_row(w);
@@ -26,8 +26,8 @@ static void causal_conv_silu(backend *b, tensor y, tensor x, tensor w, tensor st
 
 static float softplus(float x) { return x > 20 ? x : log1pf(expf(x)); }
 
-static void delta_rule(backend *b, tensor o, tensor qkv, tensor a, tensor beta, tensor decay, tensor dt_bias, tensor state,
-                       const delta_params *p)
+void ref_delta_rule(backend *b, tensor o, tensor qkv, tensor a, tensor beta, tensor decay, tensor dt_bias, tensor state,
+                    const delta_params *p)
 {
     (void)b;
     size_t T = tensor_n_rows(qkv), Hk = p->n_k_heads, Hv = p->n_v_heads, dk = p->k_head_dim, dv = p->v_head_dim;
@@ -62,6 +62,6 @@ static void delta_rule(backend *b, tensor o, tensor qkv, tensor a, tensor beta, 
 
 void ref_delta_ops(backend_ops *ops)
 {
-    ops->causal_conv_silu = causal_conv_silu;
-    ops->delta_rule = delta_rule;
+    ops->causal_conv_silu = ref_causal_conv_silu;
+    ops->delta_rule = ref_delta_rule;
 }
