@@ -11,7 +11,9 @@ static galago_status read_type(const char *name, dtype otherwise, const char *wh
     *out = otherwise;
     if (!name) return GALAGO_OK;
     if (!dtype_by_name(name, out) || *out == DTYPE_I32)
-        return fail(e, GALAGO_ERR_ARGUMENT, "%s \"%.40s\" is not a type to convert to; f32, f16, bf16, q8_0, q4_0, q4_1, q4_k, q5_k and q6_k are",
+        return fail(e, GALAGO_ERR_ARGUMENT,
+                    "%s \"%.40s\" is not a type to convert to; f32, f16, bf16, q8_0, q4_0, q4_1, q4_k, q5_k "
+                    "and q6_k are",
                     what, name);
     return GALAGO_OK;
 }
@@ -20,9 +22,12 @@ static galago_status read_types(const galago_convert_params *p, convert_types *t
 {
     galago_status s = read_type(p->dtype, DTYPE_F16, "dtype", &t->base, e);
     if (s) return s;
-    bool four_or_five_bits = t->base == DTYPE_Q4_0 || t->base == DTYPE_Q4_1 || t->base == DTYPE_Q4_K || t->base == DTYPE_Q5_K;
+    bool four_or_five_bits =
+        t->base == DTYPE_Q4_0 || t->base == DTYPE_Q4_1 || t->base == DTYPE_Q4_K || t->base == DTYPE_Q5_K;
     bool quantised = dtype_get(t->base)->block_values > 1;
-    if ((s = read_type(p->embed_dtype, four_or_five_bits ? DTYPE_Q6_K : t->base, "embed_dtype", &t->embed, e))) return s;
+    if ((s = read_type(p->embed_dtype, four_or_five_bits ? DTYPE_Q6_K : t->base, "embed_dtype", &t->embed,
+                       e)))
+        return s;
     return read_type(p->vision_dtype, quantised ? DTYPE_Q8_0 : DTYPE_F16, "vision_dtype", &t->vision, e);
 }
 
@@ -31,10 +36,12 @@ static bool name_files(const char *out_path, char *paths[2])
 {
     size_t n = strlen(out_path);
     bool has_end = n > 5 && strcmp(out_path + n - 5, ".gguf") == 0;
-    const char *slash = strrchr(out_path, '/'), *base = slash ? slash + 1 : out_path, *end = has_end ? "" : ".gguf";
+    const char *slash = strrchr(out_path, '/'), *base = slash ? slash + 1 : out_path,
+               *end = has_end ? "" : ".gguf";
     for (int i = 0; i < 2; i++)
         if ((paths[i] = malloc(n + 16)))
-            snprintf(paths[i], n + 16, "%.*s%s%s%s", (int)(base - out_path), out_path, i ? "mmproj-" : "", base, end);
+            snprintf(paths[i], n + 16, "%.*s%s%s%s", (int)(base - out_path), out_path, i ? "mmproj-" : "",
+                     base, end);
     return paths[0] && paths[1];
 }
 
@@ -91,7 +98,8 @@ static galago_status write_files(job *j, const char *source, const galago_conver
     return s;
 }
 
-galago_status galago_convert(const char *source, const char *out_path, const galago_convert_params *params, galago_error *e)
+galago_status galago_convert(const char *source, const char *out_path, const galago_convert_params *params,
+                             galago_error *e)
 {
     error_clear(e);
     error own = {0};
@@ -101,10 +109,13 @@ galago_status galago_convert(const char *source, const char *out_path, const gal
     char *demo = NULL;
     if (!e) e = &own;
     galago_status s;
-    if (!source || !source[0] || !out_path || !out_path[0]) return fail(e, GALAGO_ERR_ARGUMENT, "convert needs a source and a name for the result");
+    if (!source || !source[0] || !out_path || !out_path[0])
+        return fail(e, GALAGO_ERR_ARGUMENT, "convert needs a source and a name for the result");
     if ((s = read_types(p, &j.types, e))) return s;
-    if (!name_files(out_path, j.paths)) s = fail(e, GALAGO_ERR_MEMORY, "not enough memory");
-    else if (strcmp(source, "demo") == 0) s = locate_demo(&demo, e);
+    if (!name_files(out_path, j.paths))
+        s = fail(e, GALAGO_ERR_MEMORY, "not enough memory");
+    else if (strcmp(source, "demo") == 0)
+        s = locate_demo(&demo, e);
     if (!s) s = open_source(&j, demo ? demo : source, p, e);
     if (!s) s = write_files(&j, source, p, e);
     for (int i = 0; i < 2; i++) {

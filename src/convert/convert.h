@@ -44,18 +44,19 @@ typedef struct conversion_list {
     size_t count, capacity;
 } conversion_list;
 
-/* Everything the GGUF pair holds, text first. Errors: FORMAT (a tensor is missing or of the wrong shape: names it),
- * UNSUPPORTED (its data type), MEMORY. */
+/* Everything the GGUF pair holds, text first. Errors: FORMAT (a tensor is missing or of the wrong shape:
+ * names it), UNSUPPORTED (its data type), MEMORY. */
 galago_status plan_tensors(const weights *w, const model_config *c, const convert_types *types, bool drop_mtp,
                            conversion_list *out, error *e);
 /* The type a tensor of this GGUF name is written in. */
 dtype type_for(const char *name, uint32_t n_dims, size_t row, const convert_types *types);
 
-/* The keys of the two files. `t` may be NULL for GGUF sources, whose own keys are kept. `source` names the model.
- * Errors: MEMORY. */
-galago_status put_text_keys(gguf_writer *g, const weights *w, const model_config *c, const tokenizer *t, const char *source,
-                            const convert_types *types, bool drop_mtp, error *e);
-void put_vision_keys(gguf_writer *g, const weights *w, const model_config *c, const char *source, const convert_types *types);
+/* The keys of the two files. `t` may be NULL for GGUF sources, whose own keys are kept. `source` names the
+ * model. Errors: MEMORY. */
+galago_status put_text_keys(gguf_writer *g, const weights *w, const model_config *c, const tokenizer *t,
+                            const char *source, const convert_types *types, bool drop_mtp, error *e);
+void put_vision_keys(gguf_writer *g, const weights *w, const model_config *c, const char *source,
+                     const convert_types *types);
 
 /* Writes the data of one tensor in slices of at most 16 MiB of working memory, with up to two threads.
  * Errors: IO, MEMORY, CANCELLED. `done` and `total` are bytes of the source, for the progress. */
@@ -64,6 +65,7 @@ typedef struct convert_progress {
     void *user;
     double done, total;
 } convert_progress;
-galago_status write_tensor(gguf_writer *g, const weights *w, const conversion *c, convert_progress *p, error *e);
+galago_status write_tensor(gguf_writer *g, const weights *w, const conversion *c, convert_progress *p,
+                           error *e);
 
 #endif

@@ -22,7 +22,10 @@ static uint32_t file_type(dtype base)
     }
 }
 
-static void put_text(gguf_writer *g, const char *key, const char *text) { gguf_put_string(g, key, text, strlen(text)); }
+static void put_text(gguf_writer *g, const char *key, const char *text)
+{
+    gguf_put_string(g, key, text, strlen(text));
+}
 
 /* "qwen3.5-0.8b" of "synthetic:qwen3.5-0.8b" and of "models/qwen3.5-0.8b/". */
 static void put_name(gguf_writer *g, const char *source)
@@ -63,7 +66,10 @@ static galago_status put_tokenizer(gguf_writer *g, const model_config *c, const 
         enum token_kind kind = TOKEN_UNUSED;
         text.size = 0;
         if (id < tokenizer_n_tokens(t)) tokenizer_export_token(t, (int32_t)id, &text, &kind);
-        types[id] = kind == TOKEN_NORMAL ? TYPE_NORMAL : kind == TOKEN_CONTROL ? TYPE_CONTROL : kind == TOKEN_ADDED ? TYPE_USER_DEFINED : TYPE_UNUSED;
+        types[id] = kind == TOKEN_NORMAL    ? TYPE_NORMAL
+                    : kind == TOKEN_CONTROL ? TYPE_CONTROL
+                    : kind == TOKEN_ADDED   ? TYPE_USER_DEFINED
+                                            : TYPE_UNUSED;
     }
     put_text(g, "tokenizer.ggml.model", "gpt2");
     put_text(g, "tokenizer.ggml.pre", tokenizer_pre(t) == PRETOKENIZER_QWEN35 ? "qwen35" : "qwen2");
@@ -89,23 +95,28 @@ typedef struct key_filter {
 static bool keep_key(void *user, const char *key)
 {
     const key_filter *f = user;
-    static const char *const made_anew[] = {"general.file_type", "general.quantization_version", "general.alignment"};
+    static const char *const made_anew[] = {"general.file_type", "general.quantization_version",
+                                            "general.alignment"};
     for (size_t i = 0; i < sizeof made_anew / sizeof *made_anew; i++)
         if (strcmp(key, made_anew[i]) == 0) return false;
     if (strncmp(key, "split.", 6) == 0) return false;
-    return !(f->drop_mtp && (strcmp(key, "qwen35.block_count") == 0 || strcmp(key, "qwen35.nextn_predict_layers") == 0));
+    return !(f->drop_mtp &&
+             (strcmp(key, "qwen35.block_count") == 0 || strcmp(key, "qwen35.nextn_predict_layers") == 0));
 }
 
 static void put_rope(gguf_writer *g, const weights *w, const text_config *c)
 {
-    const json *root = weights_config(w), *text = json_get(root, "text_config") ? json_get(root, "text_config") : root;
-    const json *rope = json_get(text, "rope_parameters"), *scaling = rope ? rope : json_get(text, "rope_scaling");
+    const json *root = weights_config(w),
+               *text = json_get(root, "text_config") ? json_get(root, "text_config") : root;
+    const json *rope = json_get(text, "rope_parameters"),
+               *scaling = rope ? rope : json_get(text, "rope_scaling");
     double theta = json_number(json_get(rope, "rope_theta"), json_number(json_get(text, "rope_theta"), 1e7));
     int32_t sections[4] = {11, 11, 10, 0};
     const json *list = json_get(scaling, "mrope_section");
     if (list && list->type == JSON_ARRAY) { /* model_config_read() checked them */
         int i = 0;
-        for (const json *x = list->u.list.first; x && i < 3; x = x->next) sections[i++] = (int32_t)json_number(x, 0);
+        for (const json *x = list->u.list.first; x && i < 3; x = x->next)
+            sections[i++] = (int32_t)json_number(x, 0);
     }
     gguf_put_f32(g, "qwen35.rope.freq_base", (float)theta);
     gguf_put_u32(g, "qwen35.rope.dimension_count", 2 * c->rope.n_freq);
@@ -128,8 +139,8 @@ static void put_layer_kinds(gguf_writer *g, const text_config *c)
     gguf_put_bool_array(g, "qwen35.attention.recurrent_layers", recurrent, c->n_layers);
 }
 
-galago_status put_text_keys(gguf_writer *g, const weights *w, const model_config *m, const tokenizer *t, const char *source,
-                            const convert_types *types, bool drop_mtp, error *e)
+galago_status put_text_keys(gguf_writer *g, const weights *w, const model_config *m, const tokenizer *t,
+                            const char *source, const convert_types *types, bool drop_mtp, error *e)
 {
     const text_config *c = &m->text;
     bool has_mtp = c->n_mtp_layers && !drop_mtp;
@@ -172,7 +183,8 @@ galago_status put_text_keys(gguf_writer *g, const weights *w, const model_config
 
 /* ---- vision ---- */
 
-void put_vision_keys(gguf_writer *g, const weights *w, const model_config *m, const char *source, const convert_types *types)
+void put_vision_keys(gguf_writer *g, const weights *w, const model_config *m, const char *source,
+                     const convert_types *types)
 {
     const vision_config *v = &m->vision;
     const preprocess_params *p = &m->preprocess;
@@ -200,8 +212,10 @@ void put_vision_keys(gguf_writer *g, const weights *w, const model_config *m, co
         gguf_put_f32_array(g, "clip.vision.image_mean", p->mean, 3);
         gguf_put_f32_array(g, "clip.vision.image_std", p->std, 3);
         /* 32 bits are what other readers take; no limit of a real model comes near. */
-        gguf_put_u32(g, "clip.vision.image_min_pixels", p->min_pixels > INT32_MAX ? INT32_MAX : (uint32_t)p->min_pixels);
-        gguf_put_u32(g, "clip.vision.image_max_pixels", p->max_pixels > INT32_MAX ? INT32_MAX : (uint32_t)p->max_pixels);
+        gguf_put_u32(g, "clip.vision.image_min_pixels",
+                     p->min_pixels > INT32_MAX ? INT32_MAX : (uint32_t)p->min_pixels);
+        gguf_put_u32(g, "clip.vision.image_max_pixels",
+                     p->max_pixels > INT32_MAX ? INT32_MAX : (uint32_t)p->max_pixels);
     }
     gguf_put_u32(g, "general.file_type", file_type(types->vision));
     gguf_put_u32(g, "general.quantization_version", 2);

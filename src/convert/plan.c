@@ -1,5 +1,6 @@
 /*
- * Which tensors a GGUF pair holds: names, shapes, types and changes of value (docs/FORMAT.md, names in GGUF files).
+ * Which tensors a GGUF pair holds: names, shapes, types and changes of value (docs/FORMAT.md, names in GGUF
+ * files).
  */
 #include "convert/convert.h"
 
@@ -7,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* clang-format off */
 typedef enum dim {
     ONE_DIM, D_MODEL, D_MODEL_2, D_FF, N_VOCAB, Q_AND_GATE, KV_DIM, ATTN_DIM, CONV_DIM, CONV_KERNEL, V_DIM, N_V_HEADS,
     V_HEAD_DIM, HEAD_DIM, VIS, VIS_3, VIS_FF, VIS_MERGED, VIS_POSITIONS,
@@ -85,6 +87,8 @@ static const tensor_spec table[] = {
     {"model.visual.merger.linear_fc2.bias", "mm.2.bias", D_MODEL, ONE_DIM, VISION, KEEP, NO_HEADS},
 };
 
+/* clang-format on */
+
 static size_t dim_size(const model_config *c, dim d)
 {
     const text_config *t = &c->text;
@@ -123,17 +127,19 @@ static bool ends_with(const char *s, const char *end)
 
 dtype type_for(const char *name, uint32_t n_dims, size_t row, const convert_types *types)
 {
-    if (n_dims < 2 || !ends_with(name, ".weight") || ends_with(name, "_norm.weight") || ends_with(name, "ssm_conv1d.weight") ||
-        strcmp(name, "v.position_embd.weight") == 0)
+    if (n_dims < 2 || !ends_with(name, ".weight") || ends_with(name, "_norm.weight") ||
+        ends_with(name, "ssm_conv1d.weight") || strcmp(name, "v.position_embd.weight") == 0)
         return DTYPE_F32;
     dtype want = types->base;
     if (strncmp(name, "v.", 2) == 0 || strncmp(name, "mm.", 3) == 0) want = types->vision;
     if (strcmp(name, "token_embd.weight") == 0 || strcmp(name, "output.weight") == 0) want = types->embed;
     /* A convolution elsewhere, where its kernel may be F32 or F16 only. */
-    if (strcmp(name, "v.patch_embd.weight") == 0) return want == DTYPE_F32 || want == DTYPE_BF16 ? DTYPE_F32 : DTYPE_F16;
+    if (strcmp(name, "v.patch_embd.weight") == 0)
+        return want == DTYPE_F32 || want == DTYPE_BF16 ? DTYPE_F32 : DTYPE_F16;
     /* The gates of the recurrence are few rows that steer the whole state: they keep eight bits. */
     bool few_bits = dtype_get(want)->block_values > 1;
-    if (few_bits && (ends_with(name, "ssm_alpha.weight") || ends_with(name, "ssm_beta.weight"))) want = DTYPE_Q8_0;
+    if (few_bits && (ends_with(name, "ssm_alpha.weight") || ends_with(name, "ssm_beta.weight")))
+        want = DTYPE_Q8_0;
     if (!dtype_row_bytes(want, row) && dtype_get(want)->block_values == 256) want = DTYPE_Q8_0;
     return dtype_row_bytes(want, row) ? want : DTYPE_F16;
 }
@@ -160,12 +166,14 @@ static conversion *add(conversion_list *l, error *e)
 static galago_status check_type(const weight *t, error *e)
 {
     if (!dtype_get(t->type)->name || t->type == DTYPE_I32)
-        return fail(e, GALAGO_ERR_UNSUPPORTED, "%s: its data type (id %u) is not supported", t->name, (unsigned)t->type);
+        return fail(e, GALAGO_ERR_UNSUPPORTED, "%s: its data type (id %u) is not supported", t->name,
+                    (unsigned)t->type);
     return GALAGO_OK;
 }
 
 /* The tensor of a checkpoint with as many values, whatever dimensions of 1 its shape has. */
-static galago_status find_source(const weights *w, const char *name, size_t rows, size_t cols, const weight **out, error *e)
+static galago_status find_source(const weights *w, const char *name, size_t rows, size_t cols,
+                                 const weight **out, error *e)
 {
     const weight *t = weights_find(w, name);
     if (!t) return fail(e, GALAGO_ERR_FORMAT, "%s: the tensor is missing", name);
@@ -178,14 +186,15 @@ static galago_status find_source(const weights *w, const char *name, size_t rows
     }
     while (n < 2 && want[n] == 1) n++;
     if (!same || n != 2)
-        return fail(e, GALAGO_ERR_FORMAT, "%s: shape [%zu,%zu,%zu,%zu,%zu], expected [%zu,%zu]", name, t->shape[0], t->shape[1],
-                    t->shape[2], t->shape[3], t->shape[4], rows, cols);
+        return fail(e, GALAGO_ERR_FORMAT, "%s: shape [%zu,%zu,%zu,%zu,%zu], expected [%zu,%zu]", name,
+                    t->shape[0], t->shape[1], t->shape[2], t->shape[3], t->shape[4], rows, cols);
     *out = t;
     return check_type(t, e);
 }
 
-static galago_status plan_one(const weights *w, const model_config *m, const convert_types *types, const tensor_spec *spec,
-                              uint32_t index, uint32_t block, conversion_list *l, error *e)
+static galago_status plan_one(const weights *w, const model_config *m, const convert_types *types,
+                              const tensor_spec *spec, uint32_t index, uint32_t block, conversion_list *l,
+                              error *e)
 {
     const text_config *c = &m->text;
     char name[96];
@@ -219,7 +228,8 @@ static galago_status plan_one(const weights *w, const model_config *m, const con
 }
 
 /* [Dv, 3, 2, ps, ps] becomes two tensors [Dv, 3, ps, ps], one a frame. */
-static galago_status plan_patch_embed(const weights *w, const model_config *m, const convert_types *types, conversion_list *l, error *e)
+static galago_status plan_patch_embed(const weights *w, const model_config *m, const convert_types *types,
+                                      conversion_list *l, error *e)
 {
     static const char *const name = "model.visual.patch_embed.proj.weight";
     const vision_config *v = &m->vision;
@@ -227,8 +237,9 @@ static galago_status plan_patch_embed(const weights *w, const model_config *m, c
     const weight *src = weights_find(w, name);
     if (!src) return fail(e, GALAGO_ERR_FORMAT, "%s: the tensor is missing", name);
     if (memcmp(src->shape, want, sizeof want))
-        return fail(e, GALAGO_ERR_FORMAT, "%s: shape [%zu,%zu,%zu,%zu,%zu], expected [%zu,%zu,%zu,%zu,%zu]", name, src->shape[0],
-                    src->shape[1], src->shape[2], src->shape[3], src->shape[4], want[0], want[1], want[2], want[3], want[4]);
+        return fail(e, GALAGO_ERR_FORMAT, "%s: shape [%zu,%zu,%zu,%zu,%zu], expected [%zu,%zu,%zu,%zu,%zu]",
+                    name, src->shape[0], src->shape[1], src->shape[2], src->shape[3], src->shape[4], want[0],
+                    want[1], want[2], want[3], want[4]);
     galago_status s = check_type(src, e);
     for (int frame = 0; frame < 2 && !s; frame++) {
         conversion *t = add(l, e);
@@ -246,21 +257,24 @@ static galago_status plan_patch_embed(const weights *w, const model_config *m, c
     return s;
 }
 
-static galago_status plan_checkpoint(const weights *w, const model_config *m, const convert_types *types, bool drop_mtp,
-                                     conversion_list *l, error *e)
+static galago_status plan_checkpoint(const weights *w, const model_config *m, const convert_types *types,
+                                     bool drop_mtp, conversion_list *l, error *e)
 {
     const text_config *c = &m->text;
     galago_status s = GALAGO_OK;
     /* Layer by layer, as a reader touches them. */
     for (size_t i = 0; i < sizeof table / sizeof *table && !s; i++)
-        if (table[i].scope == GLOBAL || (table[i].scope == HEAD && !c->tied_head)) s = plan_one(w, m, types, &table[i], 0, 0, l, e);
+        if (table[i].scope == GLOBAL || (table[i].scope == HEAD && !c->tied_head))
+            s = plan_one(w, m, types, &table[i], 0, 0, l, e);
     for (uint32_t il = 0; il < c->n_layers && !s; il++) {
         scope own = c->layers[il] == LAYER_FULL ? FULL_LAYERS : LINEAR_LAYERS;
         for (size_t i = 0; i < sizeof table / sizeof *table && !s; i++)
-            if (table[i].scope == ALL_LAYERS || table[i].scope == own) s = plan_one(w, m, types, &table[i], il, il, l, e);
+            if (table[i].scope == ALL_LAYERS || table[i].scope == own)
+                s = plan_one(w, m, types, &table[i], il, il, l, e);
     }
     for (size_t i = 0; i < sizeof table / sizeof *table && !s; i++)
-        if (table[i].scope == MTP && c->n_mtp_layers && !drop_mtp) s = plan_one(w, m, types, &table[i], 0, c->n_layers, l, e);
+        if (table[i].scope == MTP && c->n_mtp_layers && !drop_mtp)
+            s = plan_one(w, m, types, &table[i], 0, c->n_layers, l, e);
     if (!m->vision.n_layers) return s;
     if (!s) s = plan_patch_embed(w, m, types, l, e);
     for (size_t i = 0; i < sizeof table / sizeof *table && !s; i++)
@@ -272,8 +286,8 @@ static galago_status plan_checkpoint(const weights *w, const model_config *m, co
 }
 
 /* A GGUF source has its names and values already; only types change. */
-static galago_status plan_gguf(const weights *w, const model_config *m, const convert_types *types, bool drop_mtp,
-                               conversion_list *l, error *e)
+static galago_status plan_gguf(const weights *w, const model_config *m, const convert_types *types,
+                               bool drop_mtp, conversion_list *l, error *e)
 {
     char mtp[32];
     snprintf(mtp, sizeof mtp, "blk.%u.", m->text.n_layers);
@@ -291,7 +305,8 @@ static galago_status plan_gguf(const weights *w, const model_config *m, const co
         t->cols = src->shape[src->n_dims - 1];
         t->rows = 1;
         for (uint32_t d = 0; d + 1 < src->n_dims; d++) t->rows *= src->shape[d];
-        t->vision = m->vision.n_layers && (strncmp(src->name, "v.", 2) == 0 || strncmp(src->name, "mm.", 3) == 0);
+        t->vision =
+            m->vision.n_layers && (strncmp(src->name, "v.", 2) == 0 || strncmp(src->name, "mm.", 3) == 0);
         t->type = type_for(t->name, t->n_dims, t->cols, types);
     }
     return GALAGO_OK;

@@ -44,7 +44,8 @@ static void order_columns(const conversion *c, float *row, float *scratch)
 {
     memcpy(scratch, row, c->cols * sizeof *row);
     for (size_t h = 0; h < c->n_v_heads; h++)
-        memcpy(row + h * c->head_cols, scratch + source_head(c, h) * c->head_cols, c->head_cols * sizeof *row);
+        memcpy(row + h * c->head_cols, scratch + source_head(c, h) * c->head_cols,
+               c->head_cols * sizeof *row);
 }
 
 static void *convert_slice(void *arg)
@@ -56,21 +57,24 @@ static void *convert_slice(void *arg)
         weights_read(s->w, c->src, s->first * c->cols, n, s->values);
     else
         for (size_t r = 0; r < s->n; r++)
-            weights_read(s->w, c->src, source_row(c, s->first + r) * c->cols, c->cols, s->values + r * c->cols);
+            weights_read(s->w, c->src, source_row(c, s->first + r) * c->cols, c->cols,
+                         s->values + r * c->cols);
     if (c->head_cols)
         for (size_t r = 0; r < s->n; r++) order_columns(c, s->values + r * c->cols, s->values + n);
     if (c->change == ADD_ONE)
         for (size_t i = 0; i < n; i++) s->values[i] += 1;
     if (c->change == NEG_EXP)
         for (size_t i = 0; i < n; i++) s->values[i] = -expf(s->values[i]);
-    for (size_t r = 0; r < s->n; r++) quantize_row(c->type, s->values + r * c->cols, s->packed + r * row_bytes, c->cols);
+    for (size_t r = 0; r < s->n; r++)
+        quantize_row(c->type, s->values + r * c->cols, s->packed + r * row_bytes, c->cols);
     return NULL;
 }
 
 static galago_status report(convert_progress *p, double bytes, error *e)
 {
     p->done += bytes;
-    if (p->call && !p->call(p->user, "convert", p->done / p->total)) return fail(e, GALAGO_CANCELLED, "the conversion was cancelled");
+    if (p->call && !p->call(p->user, "convert", p->done / p->total))
+        return fail(e, GALAGO_CANCELLED, "the conversion was cancelled");
     return GALAGO_OK;
 }
 
@@ -88,20 +92,25 @@ static galago_status copy(gguf_writer *g, const weights *w, const weight *src, c
     return GALAGO_OK;
 }
 
-galago_status write_tensor(gguf_writer *g, const weights *w, const conversion *c, convert_progress *p, error *e)
+galago_status write_tensor(gguf_writer *g, const weights *w, const conversion *c, convert_progress *p,
+                           error *e)
 {
-    if (c->src->data && c->src->type == c->type && c->change == KEEP && c->order == ROWS_AS_THEY_ARE && !c->head_cols)
+    if (c->src->data && c->src->type == c->type && c->change == KEEP && c->order == ROWS_AS_THEY_ARE &&
+        !c->head_cols)
         return copy(g, w, c->src, p, e);
-    size_t rows_a_slice = c->cols < SLICE_VALUES ? SLICE_VALUES / c->cols : 1, row_bytes = dtype_row_bytes(c->type, c->cols);
+    size_t rows_a_slice = c->cols < SLICE_VALUES ? SLICE_VALUES / c->cols : 1,
+           row_bytes = dtype_row_bytes(c->type, c->cols);
     if (rows_a_slice > c->rows) rows_a_slice = c->rows;
     slice parts[2] = {{0}};
     galago_status s = GALAGO_OK;
     for (int i = 0; i < 2; i++) {
         size_t bytes;
         parts[i] = (slice){.w = w, .c = c};
-        if (!size_mul_overflow((rows_a_slice + 1) * c->cols, sizeof(float), &bytes)) parts[i].values = malloc(bytes);
+        if (!size_mul_overflow((rows_a_slice + 1) * c->cols, sizeof(float), &bytes))
+            parts[i].values = malloc(bytes);
         parts[i].packed = malloc(rows_a_slice * row_bytes);
-        if (!parts[i].values || !parts[i].packed) s = fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory to convert it", c->name);
+        if (!parts[i].values || !parts[i].packed)
+            s = fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory to convert it", c->name);
     }
     /* Two threads make a slice each, then both are written in order. */
     for (size_t row = 0; row < c->rows && !s;) {
@@ -115,8 +124,10 @@ galago_status write_tensor(gguf_writer *g, const weights *w, const conversion *c
         pthread_t helper;
         bool helped = n_parts == 2 && pthread_create(&helper, NULL, convert_slice, &parts[1]) == 0;
         convert_slice(&parts[0]);
-        if (helped) pthread_join(helper, NULL);
-        else if (n_parts == 2) convert_slice(&parts[1]);
+        if (helped)
+            pthread_join(helper, NULL);
+        else if (n_parts == 2)
+            convert_slice(&parts[1]);
         for (int i = 0; i < n_parts && !s; i++) s = gguf_write(g, parts[i].packed, parts[i].n * row_bytes, e);
         if (!s) s = report(p, (double)c->src->bytes * (double)(row - before) / (double)c->rows, e);
     }

@@ -36,20 +36,24 @@ static galago_status token_kind_of(const gguf_key *types, size_t i, enum token_k
     double v = 1;
     if (types) gguf_number(types, i, &v);
     if (!(v >= 1 && v <= 6) || v != floor(v))
-        return fail(e, GALAGO_ERR_FORMAT, "tokenizer.ggml.token_type: token %zu has the unknown type %g", i, v);
+        return fail(e, GALAGO_ERR_FORMAT, "tokenizer.ggml.token_type: token %zu has the unknown type %g", i,
+                    v);
     *out = kinds[(int)v];
     return GALAGO_OK;
 }
 
-static galago_status read_vocabulary(const weights *w, size_t n_vocab, tokenizer_source *src, token_source *tokens,
-                                     merge_source *merges, error *e)
+static galago_status read_vocabulary(const weights *w, size_t n_vocab, tokenizer_source *src,
+                                     token_source *tokens, merge_source *merges, error *e)
 {
-    const gguf_key *names = string_array(w, "tokenizer.ggml.tokens"), *types = gguf_find(w, "tokenizer.ggml.token_type", 0);
+    const gguf_key *names = string_array(w, "tokenizer.ggml.tokens"),
+                   *types = gguf_find(w, "tokenizer.ggml.token_type", 0);
     const gguf_key *pairs = string_array(w, "tokenizer.ggml.merges");
     if (names->count > n_vocab)
-        return fail(e, GALAGO_ERR_FORMAT, "tokenizer.ggml.tokens has %zu tokens, the embedding %zu rows", names->count, n_vocab);
+        return fail(e, GALAGO_ERR_FORMAT, "tokenizer.ggml.tokens has %zu tokens, the embedding %zu rows",
+                    names->count, n_vocab);
     if (types && (types->type != GGUF_ARRAY || types->count != names->count))
-        return fail(e, GALAGO_ERR_FORMAT, "tokenizer.ggml.token_type has %zu entries for %zu tokens", types->count, names->count);
+        return fail(e, GALAGO_ERR_FORMAT, "tokenizer.ggml.token_type has %zu entries for %zu tokens",
+                    types->count, names->count);
     string_walk walk = {names->at};
     galago_status s;
     for (size_t i = 0; i < names->count; i++) {
@@ -62,7 +66,8 @@ static galago_status read_vocabulary(const weights *w, size_t n_vocab, tokenizer
         m->bytes = next_string(&walk, &m->size);
         const char *space = m->size > 1 ? memchr(m->bytes + 1, ' ', m->size - 1) : NULL;
         if (!space || space + 1 == m->bytes + m->size)
-            return fail(e, GALAGO_ERR_FORMAT, "tokenizer.ggml.merges: merge %zu is not two parts with a space between", i);
+            return fail(e, GALAGO_ERR_FORMAT,
+                        "tokenizer.ggml.merges: merge %zu is not two parts with a space between", i);
         m->left_size = (uint32_t)(space - m->bytes);
         m->right = space + 1;
         m->right_size = m->size - m->left_size - 1;
@@ -76,15 +81,21 @@ static galago_status read_vocabulary(const weights *w, size_t n_vocab, tokenizer
 
 static galago_status tokenizer_from_gguf(const weights *w, size_t n_vocab, tokenizer **out, error *e)
 {
-    const char *model = weights_key_string(w, "tokenizer.ggml.model", ""), *pre = weights_key_string(w, "tokenizer.ggml.pre", "");
+    const char *model = weights_key_string(w, "tokenizer.ggml.model", ""),
+               *pre = weights_key_string(w, "tokenizer.ggml.pre", "");
     if (strcmp(model, "gpt2"))
-        return fail(e, GALAGO_ERR_UNSUPPORTED, "tokenizer.ggml.model \"%.40s\" is not supported (gpt2 is)", model);
+        return fail(e, GALAGO_ERR_UNSUPPORTED, "tokenizer.ggml.model \"%.40s\" is not supported (gpt2 is)",
+                    model);
     tokenizer_source src = {.pre = PRETOKENIZER_QWEN35};
-    if (strcmp(pre, "qwen2") == 0) src.pre = PRETOKENIZER_QWEN2;
+    if (strcmp(pre, "qwen2") == 0)
+        src.pre = PRETOKENIZER_QWEN2;
     else if (strcmp(pre, "qwen35"))
-        return fail(e, GALAGO_ERR_UNSUPPORTED, "tokenizer.ggml.pre \"%.40s\" is not supported (qwen2 and qwen35 are)", pre);
-    const gguf_key *names = string_array(w, "tokenizer.ggml.tokens"), *pairs = string_array(w, "tokenizer.ggml.merges");
-    if (!names) return fail(e, GALAGO_ERR_FORMAT, "tokenizer.ggml.tokens: missing, or not an array of strings");
+        return fail(e, GALAGO_ERR_UNSUPPORTED,
+                    "tokenizer.ggml.pre \"%.40s\" is not supported (qwen2 and qwen35 are)", pre);
+    const gguf_key *names = string_array(w, "tokenizer.ggml.tokens"),
+                   *pairs = string_array(w, "tokenizer.ggml.merges");
+    if (!names)
+        return fail(e, GALAGO_ERR_FORMAT, "tokenizer.ggml.tokens: missing, or not an array of strings");
     token_source *tokens = calloc(names->count + 1, sizeof *tokens);
     merge_source *merges = calloc((pairs ? pairs->count : 0) + 1, sizeof *merges);
     galago_status s = tokens && merges ? read_vocabulary(w, n_vocab, &src, tokens, merges, e)
@@ -97,14 +108,16 @@ static galago_status tokenizer_from_gguf(const weights *w, size_t n_vocab, token
 
 static galago_status tokenizer_from_folder(const weights *w, size_t n_vocab, tokenizer **out, error *e)
 {
-    static const char *const names[] = {"tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json"};
+    static const char *const names[] = {"tokenizer.json", "vocab.json", "merges.txt",
+                                        "tokenizer_config.json"};
     enum { TOKENIZER, VOCAB, MERGES, CONFIG, N };
     filemap maps[N] = {{0}};
     const char *paths[N];
     arena a = {0};
     galago_status s = GALAGO_OK;
     for (int i = 0; i < N; i++)
-        if (!(paths[i] = path_join(&a, w->folder, names[i]))) s = fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory", w->folder);
+        if (!(paths[i] = path_join(&a, w->folder, names[i])))
+            s = fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory", w->folder);
     if (s) goto done;
     if (file_exists(paths[TOKENIZER])) {
         if ((s = filemap_open(paths[TOKENIZER], &maps[TOKENIZER], e))) goto done;
@@ -119,7 +132,8 @@ static galago_status tokenizer_from_folder(const weights *w, size_t n_vocab, tok
     for (int i = VOCAB; i < N && !s; i++)
         if (i != CONFIG || file_exists(paths[i])) s = filemap_open(paths[i], &maps[i], e);
     if (s) goto done;
-    s = tokenizer_from_vocab_merges((const char *)maps[VOCAB].data, maps[VOCAB].size, (const char *)maps[MERGES].data, maps[MERGES].size,
+    s = tokenizer_from_vocab_merges((const char *)maps[VOCAB].data, maps[VOCAB].size,
+                                    (const char *)maps[MERGES].data, maps[MERGES].size,
                                     (const char *)maps[CONFIG].data, maps[CONFIG].size, n_vocab, out, e);
     if (s) fail_prefix(e, "vocab.json, merges.txt");
 done:
@@ -167,12 +181,14 @@ static galago_status json_three(const json *root, const char *name, bool divisor
 }
 
 /* Areas in pixels: size.shortest_edge / longest_edge, each overruled by min_pixels / max_pixels. */
-static galago_status json_size(const json *object, const char *name, uint64_t min, uint64_t max, uint64_t *out, error *e)
+static galago_status json_size(const json *object, const char *name, uint64_t min, uint64_t max,
+                               uint64_t *out, error *e)
 {
     const json *v = json_get(object, name);
     if (!v || v->type == JSON_NULL) return GALAGO_OK;
     if (!json_u64(v, max, out) || *out < min)
-        return fail(e, GALAGO_ERR_FORMAT, "preprocessor_config.json: %s is not an integer between %llu and %llu", name,
+        return fail(e, GALAGO_ERR_FORMAT,
+                    "preprocessor_config.json: %s is not an integer between %llu and %llu", name,
                     (unsigned long long)min, (unsigned long long)max);
     return GALAGO_OK;
 }
@@ -186,9 +202,12 @@ static galago_status preprocess_from_json(const json *root, preprocess_params *p
         const char *name;
         uint64_t *out, max;
     } fields[] = {
-        {size, "shortest_edge", &p->min_pixels, 1ull << 40}, {size, "longest_edge", &p->max_pixels, 1ull << 40},
-        {root, "min_pixels", &p->min_pixels, 1ull << 40},    {root, "max_pixels", &p->max_pixels, 1ull << 40},
-        {root, "patch_size", &patch, 64},                    {root, "merge_size", &merge, 4},
+        {size, "shortest_edge", &p->min_pixels, 1ull << 40},
+        {size, "longest_edge", &p->max_pixels, 1ull << 40},
+        {root, "min_pixels", &p->min_pixels, 1ull << 40},
+        {root, "max_pixels", &p->max_pixels, 1ull << 40},
+        {root, "patch_size", &patch, 64},
+        {root, "merge_size", &merge, 4},
         {root, "temporal_patch_size", &frames, 8},
     };
     galago_status s;
@@ -197,9 +216,11 @@ static galago_status preprocess_from_json(const json *root, preprocess_params *p
     p->patch_size = (uint32_t)patch;
     p->merge_size = (uint32_t)merge;
     p->temporal_patch_size = (uint32_t)frames;
-    if ((s = json_three(root, "image_mean", false, p->mean, e)) || (s = json_three(root, "image_std", true, p->std, e))) return s;
-    /* Only the classes that say Pillow resize with it; all others, the former "slow" one by its plain name among them, are
-     * torchvision's today. */
+    if ((s = json_three(root, "image_mean", false, p->mean, e)) ||
+        (s = json_three(root, "image_std", true, p->std, e)))
+        return s;
+    /* Only the classes that say Pillow resize with it; all others, the former "slow" one by its plain name
+     * among them, are torchvision's today. */
     if (strstr(json_string(json_get(root, "image_processor_type"), ""), "Pil")) p->rule = RESAMPLE_PILLOW;
     return GALAGO_OK;
 }
@@ -210,33 +231,40 @@ static galago_status preprocess_from_gguf(const weights *w, preprocess_params *p
     const struct {
         const char *name;
         uint32_t *out, max;
-    } sizes[] = {{"clip.vision.patch_size", &p->patch_size, 64}, {"clip.vision.spatial_merge_size", &p->merge_size, 4}};
+    } sizes[] = {{"clip.vision.patch_size", &p->patch_size, 64},
+                 {"clip.vision.spatial_merge_size", &p->merge_size, 4}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         if (!weights_has_key(w, sizes[i].name)) continue;
         uint64_t v = weights_key_u64(w, sizes[i].name, 0);
         if (v < 1 || v > sizes[i].max)
-            return fail(e, GALAGO_ERR_FORMAT, "%s is %llu, not 1 to %u", sizes[i].name, (unsigned long long)v, sizes[i].max);
+            return fail(e, GALAGO_ERR_FORMAT, "%s is %llu, not 1 to %u", sizes[i].name, (unsigned long long)v,
+                        sizes[i].max);
         *sizes[i].out = (uint32_t)v;
     }
     const struct {
         const char *name;
         uint64_t *out;
-    } areas[] = {{"clip.vision.image_min_pixels", &p->min_pixels}, {"clip.vision.image_max_pixels", &p->max_pixels}};
+    } areas[] = {{"clip.vision.image_min_pixels", &p->min_pixels},
+                 {"clip.vision.image_max_pixels", &p->max_pixels}};
     bool has_area = false;
     for (size_t i = 0; i < sizeof areas / sizeof *areas; i++) {
         if (!weights_has_key(w, areas[i].name)) continue;
         uint64_t v = weights_key_u64(w, areas[i].name, 0);
         if (v < 1 || v > 1ull << 40)
-            return fail(e, GALAGO_ERR_FORMAT, "%s is %llu, not 1 to 2^40", areas[i].name, (unsigned long long)v);
+            return fail(e, GALAGO_ERR_FORMAT, "%s is %llu, not 1 to 2^40", areas[i].name,
+                        (unsigned long long)v);
         *areas[i].out = v;
         has_area = true;
     }
     double mean[3], std[3];
-    size_t n = weights_key_array(w, "clip.vision.image_mean", mean, 3), m = weights_key_array(w, "clip.vision.image_std", std, 3);
-    if ((n && n != 3) || (m && m != 3)) return fail(e, GALAGO_ERR_FORMAT, "clip.vision.image_mean or image_std: not three numbers");
-    /* A common converter writes CLIP's constants when the source had no preprocessor_config.json, and then no limits of
-     * areas either: for this projector they are a sign of nothing known. */
-    bool suspect = n && !has_area && strcmp(weights_key_string(w, "clip.projector_type", ""), "qwen3vl_merger") == 0;
+    size_t n = weights_key_array(w, "clip.vision.image_mean", mean, 3),
+           m = weights_key_array(w, "clip.vision.image_std", std, 3);
+    if ((n && n != 3) || (m && m != 3))
+        return fail(e, GALAGO_ERR_FORMAT, "clip.vision.image_mean or image_std: not three numbers");
+    /* A common converter writes CLIP's constants when the source had no preprocessor_config.json, and then no
+     * limits of areas either: for this projector they are a sign of nothing known. */
+    bool suspect =
+        n && !has_area && strcmp(weights_key_string(w, "clip.projector_type", ""), "qwen3vl_merger") == 0;
     for (int i = 0; suspect && i < 3; i++) suspect = fabs(mean[i] - clip_mean[i]) < 1e-6;
     if (suspect) return GALAGO_OK;
     galago_status s = n ? set_three(mean, false, "clip.vision.image_mean", p->mean, e) : GALAGO_OK;
@@ -258,7 +286,8 @@ galago_status weights_preprocess(const weights *w, preprocess_params *p, error *
         s = path ? GALAGO_OK : fail(e, GALAGO_ERR_MEMORY, "not enough memory");
         if (!s && file_exists(path)) {
             s = filemap_open(path, &map, e);
-            if (!s && (s = json_parse(&a, (const char *)map.data, map.size, &root, e))) fail_prefix(e, "preprocessor_config.json");
+            if (!s && (s = json_parse(&a, (const char *)map.data, map.size, &root, e)))
+                fail_prefix(e, "preprocessor_config.json");
             if (!s) s = preprocess_from_json(root, p, e);
         }
         filemap_close(&map);

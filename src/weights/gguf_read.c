@@ -1,6 +1,7 @@
 /*
- * Reading GGUF version 3 (and 2, which has the same layout): header, keys, tensor infos, data; split files; the vision part
- * beside the text part. Every count, length, type and offset is checked against the file before it is used.
+ * Reading GGUF version 3 (and 2, which has the same layout): header, keys, tensor infos, data; split files;
+ * the vision part beside the text part. Every count, length, type and offset is checked against the file
+ * before it is used.
  */
 #define _GNU_SOURCE
 #include "weights/weights_impl.h"
@@ -60,7 +61,8 @@ static bool add_key(weights *w, const gguf_key *k)
         if (!slots) return false;
         free(w->key_index.slots);
         w->key_index = (name_index){slots, n};
-        for (size_t i = 0; i < w->n_keys; i++) slots[key_slot(w, w->keys[i].name, w->keys[i].file)] = (uint32_t)i + 1;
+        for (size_t i = 0; i < w->n_keys; i++)
+            slots[key_slot(w, w->keys[i].name, w->keys[i].file)] = (uint32_t)i + 1;
     }
     size_t slot = key_slot(w, k->name, k->file);
     w->keys[w->n_keys++] = *k;
@@ -113,7 +115,8 @@ static size_t left(const reader *r) { return (size_t)(r->end - r->p); }
 
 static galago_status cut_off(reader *r, const char *what)
 {
-    return fail(r->e, GALAGO_ERR_FORMAT, "%s: the file ends after %zu bytes inside %s: it is truncated or damaged; get it again",
+    return fail(r->e, GALAGO_ERR_FORMAT,
+                "%s: the file ends after %zu bytes inside %s: it is truncated or damaged; get it again",
                 r->path, (size_t)(r->end - r->begin), what);
 }
 
@@ -149,10 +152,11 @@ static galago_status take_name(reader *r, const char *what, size_t limit, const 
     size_t size;
     if (!take_string(r, &bytes, &size)) return cut_off(r, what);
     if (size == 0 || size > limit)
-        return fail(r->e, GALAGO_ERR_FORMAT, "%s: %s of %zu bytes at byte %zu (1 to %zu are allowed)", r->path, what, size,
-                    (size_t)(bytes - r->begin), limit);
+        return fail(r->e, GALAGO_ERR_FORMAT, "%s: %s of %zu bytes at byte %zu (1 to %zu are allowed)",
+                    r->path, what, size, (size_t)(bytes - r->begin), limit);
     if (memchr(bytes, 0, size))
-        return fail(r->e, GALAGO_ERR_FORMAT, "%s: %s at byte %zu holds a NUL", r->path, what, (size_t)(bytes - r->begin));
+        return fail(r->e, GALAGO_ERR_FORMAT, "%s: %s at byte %zu holds a NUL", r->path, what,
+                    (size_t)(bytes - r->begin));
     *out = arena_string(&r->w->memory, (const char *)bytes, size);
     return *out ? GALAGO_OK : fail(r->e, GALAGO_ERR_MEMORY, "%s: not enough memory", r->path);
 }
@@ -161,30 +165,36 @@ static galago_status check_bools(reader *r, const char *key, const uint8_t *p, s
 {
     for (size_t i = 0; i < n; i++)
         if (p[i] > 1)
-            return fail(r->e, GALAGO_ERR_FORMAT, "%s: key %.100s: a boolean holds %u, not 0 or 1", r->path, key, p[i]);
+            return fail(r->e, GALAGO_ERR_FORMAT, "%s: key %.100s: a boolean holds %u, not 0 or 1", r->path,
+                        key, p[i]);
     return GALAGO_OK;
 }
 
 /* Goes over an array, whose head is read into *type and *count. */
-static galago_status skip_array(reader *r, const char *key, uint32_t *type, size_t *count, const uint8_t **first, int depth)
+static galago_status skip_array(reader *r, const char *key, uint32_t *type, size_t *count,
+                                const uint8_t **first, int depth)
 {
     uint64_t n;
     if (!take_u32(r, type) || !take_u64(r, &n)) return cut_off(r, key);
     *first = r->p;
     if (*type >= GGUF_TYPE_COUNT)
-        return fail(r->e, GALAGO_ERR_FORMAT, "%s: key %.100s: elements of unknown type %u", r->path, key, *type);
+        return fail(r->e, GALAGO_ERR_FORMAT, "%s: key %.100s: elements of unknown type %u", r->path, key,
+                    *type);
     /* A string takes 8 bytes at least, an array 12. */
     size_t size = type_size(*type), least = size ? size : *type == GGUF_STRING ? 8 : 12;
     if (n > left(r) / least)
-        return fail(r->e, GALAGO_ERR_FORMAT, "%s: key %.100s: %llu elements, but only %zu bytes are left: the file is truncated or damaged",
-                    r->path, key, (unsigned long long)n, left(r));
+        return fail(
+            r->e, GALAGO_ERR_FORMAT,
+            "%s: key %.100s: %llu elements, but only %zu bytes are left: the file is truncated or damaged",
+            r->path, key, (unsigned long long)n, left(r));
     *count = (size_t)n;
     if (size) {
         r->p += *count * size;
         return *type == GGUF_BOOL ? check_bools(r, key, *first, *count) : GALAGO_OK;
     }
     if (*type == GGUF_ARRAY && depth >= MAX_NESTING)
-        return fail(r->e, GALAGO_ERR_FORMAT, "%s: key %.100s: arrays nested deeper than %d", r->path, key, MAX_NESTING);
+        return fail(r->e, GALAGO_ERR_FORMAT, "%s: key %.100s: arrays nested deeper than %d", r->path, key,
+                    MAX_NESTING);
     for (size_t i = 0; i < *count; i++) {
         const uint8_t *bytes;
         size_t inner_count;
@@ -220,11 +230,14 @@ static galago_status read_key(reader *r)
     } else if (k.type == GGUF_ARRAY) {
         if ((s = skip_array(r, k.name, &k.elem_type, &k.count, &k.at, 0))) return s;
     } else {
-        return fail(r->e, GALAGO_ERR_FORMAT, "%s: key %.100s has the unknown type %u", r->path, k.name, k.type);
+        return fail(r->e, GALAGO_ERR_FORMAT, "%s: key %.100s has the unknown type %u", r->path, k.name,
+                    k.type);
     }
     k.bytes = (size_t)(r->p - k.raw);
-    if (gguf_find(r->w, k.name, r->file)) return fail(r->e, GALAGO_ERR_FORMAT, "%s: key %.100s appears twice", r->path, k.name);
-    return add_key(r->w, &k) ? GALAGO_OK : fail(r->e, GALAGO_ERR_MEMORY, "%s: not enough memory for its keys", r->path);
+    if (gguf_find(r->w, k.name, r->file))
+        return fail(r->e, GALAGO_ERR_FORMAT, "%s: key %.100s appears twice", r->path, k.name);
+    return add_key(r->w, &k) ? GALAGO_OK
+                             : fail(r->e, GALAGO_ERR_MEMORY, "%s: not enough memory for its keys", r->path);
 }
 
 /* A tensor's description; its offset within the data section goes to *offset. */
@@ -236,13 +249,15 @@ static galago_status read_info(reader *r, weight *t, uint64_t *offset)
     uint32_t type;
     if (!take_u32(r, &t->n_dims)) return cut_off(r, t->name);
     if (t->n_dims < 1 || t->n_dims > 4)
-        return fail(r->e, GALAGO_ERR_FORMAT, "%s: tensor %s has %u dimensions (1 to 4 are allowed)", r->path, t->name, t->n_dims);
+        return fail(r->e, GALAGO_ERR_FORMAT, "%s: tensor %s has %u dimensions (1 to 4 are allowed)", r->path,
+                    t->name, t->n_dims);
     size_t values = 1;
     for (uint32_t i = 0; i < t->n_dims; i++) {
         uint64_t d;
         if (!take_u64(r, &d)) return cut_off(r, t->name);
         if (d == 0 || d > SIZE_MAX || size_mul_overflow(values, (size_t)d, &values))
-            return fail(r->e, GALAGO_ERR_FORMAT, "%s: tensor %s: dimension %u is %llu", r->path, t->name, i, (unsigned long long)d);
+            return fail(r->e, GALAGO_ERR_FORMAT, "%s: tensor %s: dimension %u is %llu", r->path, t->name, i,
+                        (unsigned long long)d);
         t->shape[t->n_dims - 1 - i] = (size_t)d;
     }
     if (!take_u32(r, &type) || !take_u64(r, offset)) return cut_off(r, t->name);
@@ -252,7 +267,8 @@ static galago_status read_info(reader *r, weight *t, uint64_t *offset)
     if (!info->name) return GALAGO_OK; /* bytes stay 0: their number is not known */
     size_t row_bytes = dtype_row_bytes(t->type, row);
     if (!row_bytes || size_mul_overflow(row_bytes, values / row, &t->bytes))
-        return fail(r->e, GALAGO_ERR_FORMAT, "%s: tensor %s: a row of %zu values does not divide into blocks of %u (%s)", r->path,
+        return fail(r->e, GALAGO_ERR_FORMAT,
+                    "%s: tensor %s: a row of %zu values does not divide into blocks of %u (%s)", r->path,
                     t->name, row, info->block_values, info->name);
     return GALAGO_OK;
 }
@@ -264,7 +280,8 @@ static galago_status read_alignment(reader *r, size_t *alignment)
     if (k && !(k->type != GGUF_ARRAY && gguf_number(k, 0, &v))) v = 0;
     size_t n = v >= 1 && v <= 1 << 20 ? (size_t)v : 0;
     if (n != v || n == 0 || (n & (n - 1)))
-        return fail(r->e, GALAGO_ERR_FORMAT, "%s: general.alignment is %g, not a power of two up to 1,048,576", r->path, v);
+        return fail(r->e, GALAGO_ERR_FORMAT,
+                    "%s: general.alignment is %g, not a power of two up to 1,048,576", r->path, v);
     *alignment = n;
     return GALAGO_OK;
 }
@@ -278,19 +295,22 @@ galago_status gguf_parse(weights *w, uint32_t file, error *e)
     if (f->map.size == 0) return fail(e, GALAGO_ERR_FORMAT, "%s: the file is empty", f->path);
     if (!take_u32(&r, &magic)) return cut_off(&r, "the header");
     if (magic != GGUF_MAGIC)
-        return fail(e, GALAGO_ERR_FORMAT, "%s: is not a GGUF file (it begins with %02x %02x %02x %02x, not \"GGUF\")", f->path,
+        return fail(e, GALAGO_ERR_FORMAT,
+                    "%s: is not a GGUF file (it begins with %02x %02x %02x %02x, not \"GGUF\")", f->path,
                     r.begin[0], r.begin[1], r.begin[2], r.begin[3]);
     if (!take_u32(&r, &version)) return cut_off(&r, "the header");
     if (version != 2 && version != 3) {
         bool swapped = version == 0x03000000 || version == 0x02000000;
-        return fail(e, GALAGO_ERR_UNSUPPORTED, "%s: GGUF version %u is not supported (2 and 3 are)%s", f->path, version,
-                    swapped ? ": this is a big-endian file" : "");
+        return fail(e, GALAGO_ERR_UNSUPPORTED, "%s: GGUF version %u is not supported (2 and 3 are)%s",
+                    f->path, version, swapped ? ": this is a big-endian file" : "");
     }
     if (!take_u64(&r, &n_tensors) || !take_u64(&r, &n_keys)) return cut_off(&r, "the header");
     /* The shortest key takes 8 + 1 + 4 + 1 bytes, the shortest description 8 + 1 + 4 + 8 + 4 + 8. */
     if (n_keys > left(&r) / 14 || n_tensors > left(&r) / 33)
-        return fail(e, GALAGO_ERR_FORMAT, "%s: %llu keys and %llu tensors do not fit a file of %zu bytes: it is truncated or damaged",
-                    f->path, (unsigned long long)n_keys, (unsigned long long)n_tensors, f->map.size);
+        return fail(
+            e, GALAGO_ERR_FORMAT,
+            "%s: %llu keys and %llu tensors do not fit a file of %zu bytes: it is truncated or damaged",
+            f->path, (unsigned long long)n_keys, (unsigned long long)n_tensors, f->map.size);
     galago_status s;
     for (uint64_t i = 0; i < n_keys; i++)
         if ((s = read_key(&r))) return s;
@@ -298,7 +318,9 @@ galago_status gguf_parse(weights *w, uint32_t file, error *e)
     size_t first = w->count, alignment = 0;
     if ((s = read_alignment(&r, &alignment))) return s;
     uint64_t *offsets = calloc((size_t)n_tensors + 1, sizeof *offsets);
-    if (!offsets) return fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory for %llu tensors", f->path, (unsigned long long)n_tensors);
+    if (!offsets)
+        return fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory for %llu tensors", f->path,
+                    (unsigned long long)n_tensors);
     s = GALAGO_OK;
     for (uint64_t i = 0; i < n_tensors && !s; i++) {
         weight t;
@@ -310,11 +332,13 @@ galago_status gguf_parse(weights *w, uint32_t file, error *e)
     for (size_t i = 0; i < n_tensors && !s; i++) {
         weight *t = &w->list[first + i];
         if (offsets[i] % alignment)
-            s = fail(e, GALAGO_ERR_FORMAT, "%s: tensor %s begins at byte %llu of the data, which is not a multiple of %zu", f->path,
+            s = fail(e, GALAGO_ERR_FORMAT,
+                     "%s: tensor %s begins at byte %llu of the data, which is not a multiple of %zu", f->path,
                      t->name, (unsigned long long)offsets[i], alignment);
         else if (offsets[i] > available || t->bytes > available - (size_t)offsets[i])
             s = fail(e, GALAGO_ERR_FORMAT,
-                     "%s: tensor %s needs %zu bytes from byte %llu of the data, the file has %zu: it is truncated or damaged; get it again",
+                     "%s: tensor %s needs %zu bytes from byte %llu of the data, the file has %zu: it is "
+                     "truncated or damaged; get it again",
                      f->path, t->name, t->bytes, (unsigned long long)offsets[i], available);
         else
             t->data = r.begin + data + (size_t)offsets[i];
@@ -338,13 +362,16 @@ static galago_status open_parts(weights *w, const char *path, uint32_t first, er
     gguf_number(gguf_find(w, "split.count", first), 0, &count);
     gguf_number(gguf_find(w, "split.no", first), 0, &number);
     if (count <= 1) return GALAGO_OK;
-    if (count > MAX_PARTS) return fail(e, GALAGO_ERR_FORMAT, "%s: split.count is %g (at most %d)", path, count, MAX_PARTS);
+    if (count > MAX_PARTS)
+        return fail(e, GALAGO_ERR_FORMAT, "%s: split.count is %g (at most %d)", path, count, MAX_PARTS);
     char tail[32], want[32];
     unsigned n = (unsigned)count;
     snprintf(tail, sizeof tail, "-00001-of-%05u.gguf", n);
     size_t size = strlen(path), tail_size = strlen(tail);
     if (size < tail_size || number != 0 || strcmp(path + size - tail_size, tail))
-        return fail(e, GALAGO_ERR_ARGUMENT, "%s: is part %g of %u; give the first part, whose name ends in %s", path, number + 1, n, tail);
+        return fail(e, GALAGO_ERR_ARGUMENT,
+                    "%s: is part %g of %u; give the first part, whose name ends in %s", path, number + 1, n,
+                    tail);
     for (unsigned i = 2; i <= n; i++) {
         char *part = arena_string(&w->memory, path, size);
         if (!part) return fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory", path);
@@ -357,10 +384,12 @@ static galago_status open_parts(weights *w, const char *path, uint32_t first, er
         gguf_number(gguf_find(w, "split.no", file), 0, &no);
         gguf_number(gguf_find(w, "split.count", file), 0, &of);
         if (no != i - 1 || of != count)
-            return fail(e, GALAGO_ERR_FORMAT, "%s: says that it is part %g of %g, expected %u of %u", part, no + 1, of, i, n);
+            return fail(e, GALAGO_ERR_FORMAT, "%s: says that it is part %g of %g, expected %u of %u", part,
+                        no + 1, of, i, n);
     }
     if (gguf_number(gguf_find(w, "split.tensors.count", first), 0, &total) && total != (double)w->count)
-        return fail(e, GALAGO_ERR_FORMAT, "%s: its parts hold %zu tensors, split.tensors.count says %g", path, w->count, total);
+        return fail(e, GALAGO_ERR_FORMAT, "%s: its parts hold %zu tensors, split.tensors.count says %g", path,
+                    w->count, total);
     return GALAGO_OK;
 }
 
@@ -370,8 +399,8 @@ static bool has_suffix(const char *name, const char *end)
     return n > m && strcasecmp(name + n - m, end) == 0;
 }
 
-/* What a vision part's name says besides "mmproj": "mmproj-demo.gguf" and "demo.mmproj.gguf" are both of "demo". Writes at
- * most `capacity` bytes. */
+/* What a vision part's name says besides "mmproj": "mmproj-demo.gguf" and "demo.mmproj.gguf" are both of
+ * "demo". Writes at most `capacity` bytes. */
 static void stem_of(const char *name, char *out, size_t capacity)
 {
     const char *mark = strcasestr(name, "mmproj");
@@ -389,15 +418,16 @@ static void stem_of(const char *name, char *out, size_t capacity)
     memmove(out, out + skip, at + 1 - skip);
 }
 
-/* Where the part of a stem that names the types begins: "model-Q4_K_M" and "model-f16" are both of "model". */
+/* Where the part of a stem that names the types begins: "model-Q4_K_M" and "model-f16" are both of "model".
+ */
 static size_t model_part(const char *stem)
 {
     size_t n = strlen(stem), at = n;
     while (at && !strchr("-.", stem[at - 1])) at--;
     const char *last = stem + at;
-    bool is_type = (strchr("qQ", last[0]) && last[0] && last[1] >= '0' && last[1] <= '9') || !strncasecmp(last, "iq", 2) ||
-                   !strcasecmp(last, "f16") || !strcasecmp(last, "f32") || !strcasecmp(last, "bf16") ||
-                   !strncasecmp(last, "mxfp", 4);
+    bool is_type = (strchr("qQ", last[0]) && last[0] && last[1] >= '0' && last[1] <= '9') ||
+                   !strncasecmp(last, "iq", 2) || !strcasecmp(last, "f16") || !strcasecmp(last, "f32") ||
+                   !strcasecmp(last, "bf16") || !strncasecmp(last, "mxfp", 4);
     return at && is_type ? at - 1 : n;
 }
 
@@ -416,7 +446,8 @@ static galago_status find_mmproj(weights *w, const char *text_path, const char *
     int best = 0, n_best = 0;
     for (struct dirent *entry; (entry = readdir(d));) {
         const char *name = entry->d_name;
-        if (!has_suffix(name, ".gguf") || !strcasestr(name, "mmproj") || strlen(name) >= sizeof found) continue;
+        if (!has_suffix(name, ".gguf") || !strcasestr(name, "mmproj") || strlen(name) >= sizeof found)
+            continue;
         stem_of(name, other, sizeof other);
         size_t n = model_part(stem), m = model_part(other);
         /* "mmproj-f16.gguf" names a type alone. */
@@ -436,7 +467,8 @@ static galago_status find_mmproj(weights *w, const char *text_path, const char *
     closedir(d);
     if (n_best == 0) return GALAGO_OK;
     if (n_best > 1)
-        return fail(e, GALAGO_ERR_ARGUMENT, "%s: %d vision parts lie beside it (%s); say which with --mmproj", text_path, n_best, others);
+        return fail(e, GALAGO_ERR_ARGUMENT, "%s: %d vision parts lie beside it (%s); say which with --mmproj",
+                    text_path, n_best, others);
     if (best == 1) { /* one of another name: not ours when the text part of that name is there */
         char twin[264];
         stem_of(found, other, sizeof other);
@@ -461,7 +493,8 @@ galago_status gguf_open(weights *w, const char *path, const char *mmproj, error 
         if ((s = open_file(w, mmproj, &file, e))) return s;
         const gguf_key *arch = gguf_find(w, "general.architecture", file);
         if (!arch || !arch->text || strcmp(arch->text, "clip"))
-            return fail(e, GALAGO_ERR_FORMAT, "%s: is not a vision part: general.architecture is %.60s, not clip", mmproj,
+            return fail(e, GALAGO_ERR_FORMAT,
+                        "%s: is not a vision part: general.architecture is %.60s, not clip", mmproj,
                         arch && arch->text ? arch->text : "missing");
     }
     const gguf_key *k = gguf_find(w, "tokenizer.chat_template", 0);

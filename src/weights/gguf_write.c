@@ -124,7 +124,8 @@ void gguf_put_bool_array(gguf_writer *g, const char *key, const bool *v, size_t 
     begin_array(g, key, GGUF_BOOL, n);
     for (size_t i = 0; i < n; i++) buf_append(&g->keys, v[i] ? "\1" : "\0", 1);
 }
-void gguf_put_string_array(gguf_writer *g, const char *key, size_t n, void (*get)(void *user, size_t i, buf *out), void *user)
+void gguf_put_string_array(gguf_writer *g, const char *key, size_t n,
+                           void (*get)(void *user, size_t i, buf *out), void *user)
 {
     buf text = {0};
     begin_array(g, key, GGUF_STRING, n);
@@ -137,9 +138,11 @@ void gguf_put_string_array(gguf_writer *g, const char *key, size_t n, void (*get
     buf_free(&text);
 }
 
-void gguf_put_keys_of(gguf_writer *g, const weights *w, bool vision, bool (*keep)(void *user, const char *key), void *user)
+void gguf_put_keys_of(gguf_writer *g, const weights *w, bool vision,
+                      bool (*keep)(void *user, const char *key), void *user)
 {
-    /* The vision part is the last file; further parts of a split text file repeat nothing that the first has not. */
+    /* The vision part is the last file; further parts of a split text file repeat nothing that the first has
+     * not. */
     uint32_t file = vision ? w->n_files - 1 : 0;
     for (size_t i = 0; i < w->n_keys; i++) {
         const gguf_key *k = &w->keys[i];
@@ -184,8 +187,10 @@ static galago_status write_failed(gguf_writer *g, int reason, error *e)
 {
     g->failed = true;
     if (reason == ENOSPC || reason == EDQUOT || reason == EFBIG)
-        return fail(e, GALAGO_ERR_IO, "%s: the disk is too full: the file needs %llu bytes%s; nothing was left behind", g->path,
-                    (unsigned long long)g->total_bytes, reason == EFBIG ? ", more than a file may have here" : "");
+        return fail(e, GALAGO_ERR_IO,
+                    "%s: the disk is too full: the file needs %llu bytes%s; nothing was left behind", g->path,
+                    (unsigned long long)g->total_bytes,
+                    reason == EFBIG ? ", more than a file may have here" : "");
     return fail(e, GALAGO_ERR_IO, "%s: cannot be written: %s", g->path, strerror(reason));
 }
 
@@ -223,7 +228,8 @@ galago_status gguf_writer_begin_data(gguf_writer *g, error *e)
 
     /* Opened like any file, so that it gets the permissions that the user's mask leaves. */
     for (unsigned i = 0; i < 100 && g->fd < 0; i++) {
-        snprintf(g->temporary, strlen(g->path) + TEMPORARY_TAIL, "%s.part-%ld-%u", g->path, (long)getpid(), i);
+        snprintf(g->temporary, strlen(g->path) + TEMPORARY_TAIL, "%s.part-%ld-%u", g->path, (long)getpid(),
+                 i);
         g->fd = open(g->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (g->fd < 0 && errno != EEXIST) break;
     }
@@ -233,12 +239,15 @@ galago_status gguf_writer_begin_data(gguf_writer *g, error *e)
     }
     struct statvfs disk;
     if (fstatvfs(g->fd, &disk) == 0 && (uint64_t)disk.f_bavail * disk.f_frsize < g->total_bytes) {
-        s = fail(e, GALAGO_ERR_IO, "%s: the disk is too full: the file needs %llu bytes, %llu are free; nothing was left behind",
-                 g->path, (unsigned long long)g->total_bytes, (unsigned long long)disk.f_bavail * disk.f_frsize);
+        s = fail(
+            e, GALAGO_ERR_IO,
+            "%s: the disk is too full: the file needs %llu bytes, %llu are free; nothing was left behind",
+            g->path, (unsigned long long)g->total_bytes, (unsigned long long)disk.f_bavail * disk.f_frsize);
         goto done;
     }
     /* Reserving lets the second file of a pair see what the first will take. Not every file system can. */
-    if (fallocate(g->fd, 0, 0, (off_t)g->total_bytes) && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) {
+    if (fallocate(g->fd, 0, 0, (off_t)g->total_bytes) &&
+        (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) {
         s = write_failed(g, errno, e);
         goto done;
     }
@@ -275,7 +284,8 @@ galago_status gguf_writer_finish(gguf_writer *g, error *e)
 galago_status gguf_writer_publish(gguf_writer *g, error *e)
 {
     assert(g->finished);
-    if (rename(g->temporary, g->path)) return fail(e, GALAGO_ERR_IO, "%s: cannot be named: %s", g->path, strerror(errno));
+    if (rename(g->temporary, g->path))
+        return fail(e, GALAGO_ERR_IO, "%s: cannot be named: %s", g->path, strerror(errno));
     g->published = true;
     return GALAGO_OK;
 }

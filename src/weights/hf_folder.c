@@ -1,4 +1,5 @@
-/* A model in a Hugging Face folder: config.json, safetensors with or without an index, and the texts beside them. */
+/* A model in a Hugging Face folder: config.json, safetensors with or without an index, and the texts beside
+ * them. */
 #define _GNU_SOURCE
 #include "weights/weights_impl.h"
 
@@ -7,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static galago_status no_memory(const char *path, error *e) { return fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory", path); }
+static galago_status no_memory(const char *path, error *e)
+{
+    return fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory", path);
+}
 
 static bool has_suffix(const char *name, const char *end)
 {
@@ -49,9 +53,11 @@ static galago_status open_index(weights *w, const char *folder, const char *path
     for (const json *m = map->u.list.first; m; m = m->next) {
         const char *name = json_string(m, "");
         if (!name[0] || strchr(name, '/') || name[0] == '.' || strlen(name) != m->u.string.size)
-            return fail(e, GALAGO_ERR_FORMAT, "%s: tensor %.100s is not in a file of this folder", path, m->key);
+            return fail(e, GALAGO_ERR_FORMAT, "%s: tensor %.100s is not in a file of this folder", path,
+                        m->key);
         bool open = false;
-        for (uint32_t i = 0; i < w->n_files && !open; i++) open = strcmp(path_name(w->files[i].path), name) == 0;
+        for (uint32_t i = 0; i < w->n_files && !open; i++)
+            open = strcmp(path_name(w->files[i].path), name) == 0;
         if (open) continue;
         const char *shard = path_join(&w->memory, folder, name);
         if (!shard) return no_memory(path, e);
@@ -60,12 +66,16 @@ static galago_status open_index(weights *w, const char *folder, const char *path
     for (const json *m = map->u.list.first; m; m = m->next) {
         const weight *t = weights_find(w, m->key);
         if (!t || strcmp(path_name(w->files[t->file].path), json_string(m, "")))
-            return fail(e, GALAGO_ERR_FORMAT, "%s: tensor %.100s is not in %.100s", path, m->key, json_string(m, ""));
+            return fail(e, GALAGO_ERR_FORMAT, "%s: tensor %.100s is not in %.100s", path, m->key,
+                        json_string(m, ""));
     }
     return GALAGO_OK;
 }
 
-static int compare_names(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
 
 /* Without an index: all safetensors files of the folder in the order of their names. */
 static galago_status open_shards(weights *w, const char *folder, error *e)
@@ -83,16 +93,25 @@ static galago_status open_shards(weights *w, const char *folder, error *e)
         bool is_index = has_suffix(name, ".safetensors.index.json");
         if (name[0] == '.' || (!is_index && !has_suffix(name, ".safetensors"))) continue;
         const char *path = path_join(&w->memory, folder, name);
-        if (!path) s = no_memory(folder, e);
-        else if (is_index && index) s = fail(e, GALAGO_ERR_FORMAT, "%s: there are two indexes, %.80s and %.80s", folder, path_name(index), name);
-        else if (is_index) index = path;
-        else if (n == MAX_SHARDS) s = fail(e, GALAGO_ERR_FORMAT, "%s: more than %d safetensors files", folder, MAX_SHARDS);
-        else names[n++] = path;
+        if (!path)
+            s = no_memory(folder, e);
+        else if (is_index && index)
+            s = fail(e, GALAGO_ERR_FORMAT, "%s: there are two indexes, %.80s and %.80s", folder,
+                     path_name(index), name);
+        else if (is_index)
+            index = path;
+        else if (n == MAX_SHARDS)
+            s = fail(e, GALAGO_ERR_FORMAT, "%s: more than %d safetensors files", folder, MAX_SHARDS);
+        else
+            names[n++] = path;
     }
     closedir(d);
     if (s) return s;
     if (index) return open_index(w, folder, index, e);
-    if (!n) return fail(e, GALAGO_ERR_IO, "%s: holds no *.safetensors file; a model folder has config.json and at least one", folder);
+    if (!n)
+        return fail(e, GALAGO_ERR_IO,
+                    "%s: holds no *.safetensors file; a model folder has config.json and at least one",
+                    folder);
     qsort(names, n, sizeof *names, compare_names);
     for (size_t i = 0; i < n && !s; i++) s = add_shard(w, names[i], e);
     return s;
@@ -117,14 +136,16 @@ static const json *template_in(const json *root)
     if (v && v->type == JSON_STRING) return v;
     if (v && v->type == JSON_ARRAY)
         for (const json *item = v->u.list.first; item; item = item->next)
-            if (strcmp(json_string(json_get(item, "name"), ""), "default") == 0 && json_string(json_get(item, "template"), NULL))
+            if (strcmp(json_string(json_get(item, "name"), ""), "default") == 0 &&
+                json_string(json_get(item, "template"), NULL))
                 return json_get(item, "template");
     return NULL;
 }
 
 static galago_status read_template(weights *w, error *e)
 {
-    static const char *const places[] = {"chat_template.jinja", "chat_template.json", "tokenizer_config.json"};
+    static const char *const places[] = {"chat_template.jinja", "chat_template.json",
+                                         "tokenizer_config.json"};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         const char *path = path_join(&w->memory, w->folder, places[i]);
         if (!path) return no_memory(w->folder, e);
@@ -140,7 +161,8 @@ static galago_status read_template(weights *w, error *e)
         arena scratch = {0};
         const json *root, *text = NULL;
         s = read_json(&scratch, path, &root, e);
-        if (!s && (text = template_in(root))) s = keep_template(w, text->u.string.bytes, text->u.string.size, e);
+        if (!s && (text = template_in(root)))
+            s = keep_template(w, text->u.string.bytes, text->u.string.size, e);
         arena_free(&scratch);
         if (s || text) return s;
     }

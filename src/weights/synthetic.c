@@ -1,6 +1,7 @@
 /*
- * Synthetic weights: models of the published shapes whose values come from a counter-based generator, so that any host makes
- * the same numbers without a download. Every value is exact in BF16 and F16. Definition: docs/FORMAT.md, synthetic models.
+ * Synthetic weights: models of the published shapes whose values come from a counter-based generator, so that
+ * any host makes the same numbers without a download. Every value is exact in BF16 and F16. Definition:
+ * docs/FORMAT.md, synthetic models.
  */
 #include "weights/synthetic.h"
 
@@ -10,7 +11,9 @@
 
 /* ---- configurations ---- */
 
-/* qwen3_5.md 1 and 1.1. All three have 256-value heads, 128-value linear heads, a tied head and a patch of 16. */
+/* qwen3_5.md 1 and 1.1. All three have heads of 256 values, 128-value linear heads, a tied head and a patch
+ * of 16. */
+/* clang-format off */
 static const struct synthetic_model {
     const char *name, *config;
 } models[] = {
@@ -37,6 +40,7 @@ static const struct synthetic_model {
     {"qwen3.5-2b", CONFIG(24, 2048, 6144, 8, 2, 16, LAYERS_24, 24, 1024, 16, 4096)},
     {"qwen3.5-4b", CONFIG(32, 2560, 9216, 16, 4, 32, LAYERS_32, 24, 1024, 16, 4096)},
 };
+/* clang-format on */
 
 const char *synthetic_config(const char *name)
 {
@@ -47,8 +51,8 @@ const char *synthetic_config(const char *name)
 
 /* ---- the generator ---- */
 
-/* Words first .. first+n-1 of the sequence, each giving four values; `out` has room for 4n. The loop has no branch and no
- * carried state, so that compilers make SIMD of it. */
+/* Words first .. first+n-1 of the sequence, each giving four values; `out` has room for 4n. The loop has no
+ * branch and no carried state, so that compilers make SIMD of it. */
 static void fill_words(uint32_t seed, uint32_t first, size_t n, float scale, float *restrict out)
 {
     for (size_t i = 0; i < n; i++) {
@@ -83,10 +87,12 @@ static float power_of_two(int e)
 static float scale_for(const char *name, size_t K)
 {
     bool visual = strncmp(name, "model.visual.", 13) == 0;
-    if (ends_with(name, "norm.weight") && !strstr(name, ".visual.") && !ends_with(name, "linear_attn.norm.weight"))
+    if (ends_with(name, "norm.weight") && !strstr(name, ".visual.") &&
+        !ends_with(name, "linear_attn.norm.weight"))
         return power_of_two(-11);
     if (ends_with(name, "linear_attn.norm.weight") ||
-        (visual && (ends_with(name, "norm.weight") || ends_with(name, "norm1.weight") || ends_with(name, "norm2.weight"))))
+        (visual && (ends_with(name, "norm.weight") || ends_with(name, "norm1.weight") ||
+                    ends_with(name, "norm2.weight"))))
         return 0;
     if (ends_with(name, ".A_log") || ends_with(name, ".dt_bias")) return power_of_two(-8);
     if (ends_with(name, ".bias")) return power_of_two(-12);
@@ -140,7 +146,8 @@ static void add(maker *m, const char *name, const size_t *dims)
     if (ends_with(name, ".A_log") || ends_with(name, "linear_attn.norm.weight")) t.type = DTYPE_F32;
     t.bytes = values * dtype_get(t.type)->block_bytes;
     t.name = arena_string(&m->w->memory, name, strlen(name));
-    m->status = t.name ? weights_add(m->w, &t, m->e) : fail(m->e, GALAGO_ERR_MEMORY, "%s: not enough memory", name);
+    m->status =
+        t.name ? weights_add(m->w, &t, m->e) : fail(m->e, GALAGO_ERR_MEMORY, "%s: not enough memory", name);
 }
 
 static void addf(maker *m, const char *prefix, size_t i, const char *name, const size_t *dims)
@@ -152,7 +159,10 @@ static void addf(maker *m, const char *prefix, size_t i, const char *name, const
 
 #define DIMS(...) ((const size_t[]){__VA_ARGS__, 0})
 
-static size_t field(const json *object, const char *name) { return (size_t)json_number(json_get(object, name), 0); }
+static size_t field(const json *object, const char *name)
+{
+    return (size_t)json_number(json_get(object, name), 0);
+}
 
 static void add_decoder_layer(maker *m, const json *c, const char *prefix, size_t i, bool full)
 {
@@ -178,7 +188,8 @@ static void add_decoder_layer(maker *m, const json *c, const char *prefix, size_
     addf(m, prefix, i, "linear_attn.in_proj_z.weight", DIMS(v_dim, d));
     addf(m, prefix, i, "linear_attn.in_proj_b.weight", DIMS(n_v, d));
     addf(m, prefix, i, "linear_attn.in_proj_a.weight", DIMS(n_v, d));
-    addf(m, prefix, i, "linear_attn.conv1d.weight", DIMS(2 * k_dim + v_dim, 1, field(c, "linear_conv_kernel_dim")));
+    addf(m, prefix, i, "linear_attn.conv1d.weight",
+         DIMS(2 * k_dim + v_dim, 1, field(c, "linear_conv_kernel_dim")));
     addf(m, prefix, i, "linear_attn.A_log", DIMS(n_v));
     addf(m, prefix, i, "linear_attn.dt_bias", DIMS(n_v));
     addf(m, prefix, i, "linear_attn.norm.weight", DIMS(dv));
@@ -219,7 +230,10 @@ galago_status synthetic_open(weights *w, const char *name, error *e)
 {
     const char *config = synthetic_config(name);
     if (!config)
-        return fail(e, GALAGO_ERR_ARGUMENT, "synthetic:%.60s: there is no such model; there are qwen3.5-0.8b, qwen3.5-2b and qwen3.5-4b", name);
+        return fail(
+            e, GALAGO_ERR_ARGUMENT,
+            "synthetic:%.60s: there is no such model; there are qwen3.5-0.8b, qwen3.5-2b and qwen3.5-4b",
+            name);
     w->format = WEIGHTS_SYNTHETIC;
     galago_status s = json_parse(&w->memory, config, strlen(config), &w->config, e);
     if (s) return s;
@@ -229,7 +243,8 @@ galago_status synthetic_open(weights *w, const char *name, error *e)
     add(&m, "model.language_model.embed_tokens.weight", DIMS(field(text, "vocab_size"), d));
     add(&m, "model.language_model.norm.weight", DIMS(d));
     for (const json *t = json_get(text, "layer_types")->u.list.first; t; t = t->next, il++)
-        add_decoder_layer(&m, text, "model.language_model.layers.", il, strcmp(json_string(t, ""), "full_attention") == 0);
+        add_decoder_layer(&m, text, "model.language_model.layers.", il,
+                          strcmp(json_string(t, ""), "full_attention") == 0);
     add_vision(&m, json_get(w->config, "vision_config"), d);
     add(&m, "mtp.fc.weight", DIMS(d, 2 * d));
     add(&m, "mtp.pre_fc_norm_embedding.weight", DIMS(d));

@@ -57,8 +57,8 @@ galago_status weights_add(weights *w, const weight *t, error *e)
         const weight *other = &w->list[w->index.slots[slot] - 1];
         if (other->file == t->file || !w->files)
             return fail(e, GALAGO_ERR_FORMAT, "%s: two tensors are called %.100s", path, t->name);
-        return fail(e, GALAGO_ERR_FORMAT, "%s: tensor %.100s is also in %s; parts of two models lie together", path,
-                    t->name, path_name(w->files[other->file].path));
+        return fail(e, GALAGO_ERR_FORMAT, "%s: tensor %.100s is also in %s; parts of two models lie together",
+                    path, t->name, path_name(w->files[other->file].path));
     }
     w->list[w->count++] = *t;
     w->index.slots[slot] = (uint32_t)w->count;
@@ -160,12 +160,14 @@ galago_status weights_open(const char *path, const char *mmproj, weights **out, 
             s = hf_folder_open(w, path, NULL, e);
         } else if (ends_with(path, ".safetensors")) {
             const char *folder = path_folder(&w->memory, path);
-            s = folder ? hf_folder_open(w, folder, path, e) : fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory", path);
+            s = folder ? hf_folder_open(w, folder, path, e)
+                       : fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory", path);
         } else {
             s = gguf_open(w, path, mmproj, e);
         }
         if (!s && mmproj && mmproj[0] && w->format != WEIGHTS_GGUF)
-            s = fail(e, GALAGO_ERR_ARGUMENT, "%s: a vision part (%s) belongs to a GGUF file; this model has its own", path, mmproj);
+            s = fail(e, GALAGO_ERR_ARGUMENT,
+                     "%s: a vision part (%s) belongs to a GGUF file; this model has its own", path, mmproj);
     }
     if (s) {
         weights_close(w);

@@ -4,22 +4,36 @@
 
 #include "weights/weights.h"
 
-/* Ids of data types that files may name but nothing here computes with. GGUF's own numbers where it has one, else beyond
- * all of them; dtype_get() calls them unsupported, so that only a model that needs such a tensor is refused. */
+/* Ids of data types that files may name but nothing here computes with. GGUF's own numbers where it has one,
+ * else beyond all of them; dtype_get() calls them unsupported, so that only a model that needs such a tensor
+ * is refused. */
 enum { TYPE_I8 = 24, TYPE_I16 = 25, TYPE_I64 = 27, TYPE_F64 = 28, TYPE_OTHER = 0xffff };
 
 /* GGUF's types of values. */
 typedef enum gguf_type {
-    GGUF_U8, GGUF_I8, GGUF_U16, GGUF_I16, GGUF_U32, GGUF_I32, GGUF_F32, GGUF_BOOL, GGUF_STRING, GGUF_ARRAY, GGUF_U64,
-    GGUF_I64, GGUF_F64, GGUF_TYPE_COUNT,
+    GGUF_U8,
+    GGUF_I8,
+    GGUF_U16,
+    GGUF_I16,
+    GGUF_U32,
+    GGUF_I32,
+    GGUF_F32,
+    GGUF_BOOL,
+    GGUF_STRING,
+    GGUF_ARRAY,
+    GGUF_U64,
+    GGUF_I64,
+    GGUF_F64,
+    GGUF_TYPE_COUNT,
 } gguf_type;
 
 typedef struct gguf_key {
-    const char *name;  /* terminated */
-    const char *text;  /* terminated copy of a string, else NULL */
-    const uint8_t *at; /* the value in the file: a number, the bytes of a string, the first element of an array */
-    size_t count;      /* elements of an array, bytes of a string */
-    size_t bytes;      /* of the whole value as it lies in the file, from `raw` on */
+    const char *name; /* terminated */
+    const char *text; /* terminated copy of a string, else NULL */
+    const uint8_t
+        *at;      /* the value in the file: a number, the bytes of a string, the first element of an array */
+    size_t count; /* elements of an array, bytes of a string */
+    size_t bytes; /* of the whole value as it lies in the file, from `raw` on */
     const uint8_t *raw;
     uint32_t type, elem_type;
     uint32_t file;
@@ -59,7 +73,8 @@ struct weights {
 uint32_t name_hash(const char *s, size_t size, uint32_t seed);
 
 /* Appends a file; *at is its number. Memory is borrowed unless mapped. Errors: MEMORY. */
-galago_status weights_add_file(weights *w, const char *path, filemap map, bool mapped, uint32_t *at, error *e);
+galago_status weights_add_file(weights *w, const char *path, filemap map, bool mapped, uint32_t *at,
+                               error *e);
 galago_status weights_map_file(weights *w, const char *path, uint32_t *at, error *e);
 /* Appends a tensor. Errors: FORMAT (two tensors of one name), MEMORY. */
 galago_status weights_add(weights *w, const weight *t, error *e);
@@ -75,10 +90,12 @@ galago_status synthetic_open(weights *w, const char *name, error *e);
 
 /* A key of one file (the first that has it when file is UINT32_MAX); NULL when there is none. */
 const gguf_key *gguf_find(const weights *w, const char *name, uint32_t file);
-/* Element i of an array of numbers or booleans, or the number itself (i = 0). False for strings and arrays of them. */
+/* Element i of an array of numbers or booleans, or the number itself (i = 0). False for strings and arrays of
+ * them. */
 bool gguf_number(const gguf_key *k, size_t i, double *out);
 
-/* One file from memory, for tests and fuzzing: the same checks as for a mapped one. The bytes must outlive the weights. */
+/* One file from memory, for tests and fuzzing: the same checks as for a mapped one. The bytes must outlive
+ * the weights. */
 galago_status weights_open_memory(const char *name, const void *bytes, size_t size, weights **out, error *e);
 
 /* "folder/name", from the arena; NULL when there is no memory. */

@@ -1,6 +1,6 @@
 /*
- * galago_convert() on the tiny models of tests/data/golden: values, types and keys of the result, the tokenizer read back,
- * conversion of a conversion, and that failures leave nothing behind.
+ * galago_convert() on the tiny models of tests/data/golden: values, types and keys of the result, the
+ * tokenizer read back, conversion of a conversion, and that failures leave nothing behind.
  */
 #define _GNU_SOURCE
 #include "base/quant.h"
@@ -56,7 +56,8 @@ static float *read_all(const weights *w, const char *name, size_t *n)
 
 typedef enum change { SAME, PLUS_ONE, DECAYS } change;
 
-static void expect_values(const weights *hf, const char *hf_name, const weights *gguf, const char *name, change how)
+static void expect_values(const weights *hf, const char *hf_name, const weights *gguf, const char *name,
+                          change how)
 {
     size_t n, m;
     float *a = read_all(hf, hf_name, &n), *b = read_all(gguf, name, &m);
@@ -96,7 +97,8 @@ static void test_equal_heads(void)
         {"model.language_model.layers.0.linear_attn.A_log", "blk.0.ssm_a", DECAYS},
         {"model.language_model.layers.0.linear_attn.dt_bias", "blk.0.ssm_dt.bias", SAME},
     };
-    for (size_t i = 0; hf && g && i < sizeof cases / sizeof *cases; i++) expect_values(hf, cases[i].hf, g, cases[i].gguf, cases[i].how);
+    for (size_t i = 0; hf && g && i < sizeof cases / sizeof *cases; i++)
+        expect_values(hf, cases[i].hf, g, cases[i].gguf, cases[i].how);
     weights_close(hf);
     weights_close(g);
     count_files(true);
@@ -139,7 +141,8 @@ static void test_values(void)
         {"model.visual.merger.norm.bias", "v.post_ln.bias", SAME},
         {"model.visual.merger.linear_fc2.weight", "mm.2.weight", SAME},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) expect_values(hf, cases[i].hf, g, cases[i].gguf, cases[i].how);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        expect_values(hf, cases[i].hf, g, cases[i].gguf, cases[i].how);
     CHECK(!weights_find(g, "output.weight"), "a tied head is not written");
 
     /* The patch embedding [Dv, 3, 2, ps, ps] becomes two tensors [Dv, 3, ps, ps]. */
@@ -151,7 +154,8 @@ static void test_values(void)
         float *one = read_all(g, frame ? "v.patch_embd.weight.1" : "v.patch_embd.weight", &m);
         size_t area = slice->shape[2] * slice->shape[3], bad = 0;
         CHECK(n == 2 * m, "%zu and %zu values", n, m);
-        for (size_t i = 0; n == 2 * m && i < m; i++) bad += one[i] != both[(i / area * 2 + frame) * area + i % area];
+        for (size_t i = 0; n == 2 * m && i < m; i++)
+            bad += one[i] != both[(i / area * 2 + frame) * area + i % area];
         CHECK(bad == 0, "frame %zu: %zu values differ", frame, bad);
         free(one);
     }
@@ -159,13 +163,20 @@ static void test_values(void)
 
     /* The tokenizer comes back the same. */
     tokenizer *ta = NULL, *tb = NULL;
-    CHECK(!weights_tokenizer(hf, a.text.n_vocab, &ta, &err) && !weights_tokenizer(g, a.text.n_vocab, &tb, &err), "%s", err.message);
+    CHECK(!weights_tokenizer(hf, a.text.n_vocab, &ta, &err) &&
+              !weights_tokenizer(g, a.text.n_vocab, &tb, &err),
+          "%s", err.message);
     token_list la = {0}, lb = {0};
     static const char text[] = "<|im_start|>user\nH\xc3\xa9llo  w\xc3\xb6rld 123<|im_end|>\n<think>\n";
-    CHECK(!tokenizer_encode(ta, text, sizeof text - 1, ENCODE_TRUSTED, &la, &err) && !tokenizer_encode(tb, text, sizeof text - 1, ENCODE_TRUSTED, &lb, &err), "%s", err.message);
-    CHECK(la.count && la.count == lb.count && !memcmp(la.ids, lb.ids, la.count * sizeof *la.ids), "%zu and %zu ids", la.count, lb.count);
+    CHECK(!tokenizer_encode(ta, text, sizeof text - 1, ENCODE_TRUSTED, &la, &err) &&
+              !tokenizer_encode(tb, text, sizeof text - 1, ENCODE_TRUSTED, &lb, &err),
+          "%s", err.message);
+    CHECK(la.count && la.count == lb.count && !memcmp(la.ids, lb.ids, la.count * sizeof *la.ids),
+          "%zu and %zu ids", la.count, lb.count);
     for (int32_t id = 0; id < (int32_t)a.text.n_vocab; id++)
-        CHECK(tokenizer_defines(ta, id) == tokenizer_defines(tb, id) && tokenizer_is_control(ta, id) == tokenizer_is_control(tb, id), "id %d", id);
+        CHECK(tokenizer_defines(ta, id) == tokenizer_defines(tb, id) &&
+                  tokenizer_is_control(ta, id) == tokenizer_is_control(tb, id),
+              "id %d", id);
     token_list_free(&la);
     token_list_free(&lb);
     tokenizer_destroy(ta);
@@ -181,11 +192,16 @@ static void test_values(void)
     size_t mtp = 0, same = 0;
     for (size_t i = 0; g && g2 && i < weights_count(g); i++) {
         const weight *t = weights_at(g, i), *u = weights_find(g2, t->name);
-        if (!strncmp(t->name, "blk.8.", 6)) mtp++;
-        else same += u && u->bytes == t->bytes && !memcmp(u->data, t->data, t->bytes);
+        if (!strncmp(t->name, "blk.8.", 6))
+            mtp++;
+        else
+            same += u && u->bytes == t->bytes && !memcmp(u->data, t->data, t->bytes);
     }
-    CHECK(g2 && mtp == 15 && same == weights_count(g2) && same + mtp == weights_count(g), "%zu of the MTP layer, %zu the same", mtp, same);
-    CHECK(g2 && weights_key_u64(g2, "qwen35.block_count", 0) == 8 && !weights_has_key(g2, "qwen35.nextn_predict_layers"), "keys");
+    CHECK(g2 && mtp == 15 && same == weights_count(g2) && same + mtp == weights_count(g),
+          "%zu of the MTP layer, %zu the same", mtp, same);
+    CHECK(g2 && weights_key_u64(g2, "qwen35.block_count", 0) == 8 &&
+              !weights_has_key(g2, "qwen35.nextn_predict_layers"),
+          "keys");
     weights_close(g);
     weights_close(g2);
     count_files(true);
@@ -202,7 +218,8 @@ static void test_value_heads(void)
     model_config c;
     error err = {0};
     CHECK(!model_config_read(hf, &c, &err), "%s", err.message);
-    size_t Hk = c.text.n_k_heads, Hv = c.text.n_v_heads, dv = c.text.v_head_dim, D = c.text.d_model, qk = 2 * Hk * c.text.k_head_dim;
+    size_t Hk = c.text.n_k_heads, Hv = c.text.n_v_heads, dv = c.text.v_head_dim, D = c.text.d_model,
+           qk = 2 * Hk * c.text.k_head_dim;
     CHECK(Hv == 3 * Hk && Hk > 1, "%zu and %zu heads: this model tests nothing", Hk, Hv);
     /* `unit` values make a head in rows of one tensor after `skip` values. */
     const struct {
@@ -210,9 +227,12 @@ static void test_value_heads(void)
         size_t skip, unit;
         bool decay;
     } cases[] = {
-        {"in_proj_qkv.weight", "attn_qkv.weight", qk * D, dv * D, false}, {"in_proj_z.weight", "attn_gate.weight", 0, dv * D, false},
-        {"in_proj_b.weight", "ssm_beta.weight", 0, D, false},             {"in_proj_a.weight", "ssm_alpha.weight", 0, D, false},
-        {"conv1d.weight", "ssm_conv1d.weight", qk * 4, dv * 4, false},    {"A_log", "ssm_a", 0, 1, true},
+        {"in_proj_qkv.weight", "attn_qkv.weight", qk * D, dv * D, false},
+        {"in_proj_z.weight", "attn_gate.weight", 0, dv * D, false},
+        {"in_proj_b.weight", "ssm_beta.weight", 0, D, false},
+        {"in_proj_a.weight", "ssm_alpha.weight", 0, D, false},
+        {"conv1d.weight", "ssm_conv1d.weight", qk * 4, dv * 4, false},
+        {"A_log", "ssm_a", 0, 1, true},
         {"dt_bias", "ssm_dt.bias", 0, 1, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -226,7 +246,8 @@ static void test_value_heads(void)
         for (size_t k = 0; n == m && k < Hk; k++)
             for (size_t j = 0; j < 3; j++) /* value head j of key head k */
                 for (size_t u = 0; u < cases[i].unit; u++) {
-                    float x = a[cases[i].skip + (k * 3 + j) * cases[i].unit + u], y = b[cases[i].skip + (j * Hk + k) * cases[i].unit + u];
+                    float x = a[cases[i].skip + (k * 3 + j) * cases[i].unit + u],
+                          y = b[cases[i].skip + (j * Hk + k) * cases[i].unit + u];
                     bad += (cases[i].decay ? -expf(x) : x) != y;
                 }
         CHECK(bad == 0, "%s: %zu values differ", name, bad);
@@ -234,12 +255,14 @@ static void test_value_heads(void)
         free(b);
     }
     size_t n, m, bad = 0;
-    float *a = read_all(hf, "model.language_model.layers.0.linear_attn.out_proj.weight", &n), *b = read_all(g, "blk.0.ssm_out.weight", &m);
+    float *a = read_all(hf, "model.language_model.layers.0.linear_attn.out_proj.weight", &n),
+          *b = read_all(g, "blk.0.ssm_out.weight", &m);
     for (size_t row = 0; n == m && row < D; row++)
         for (size_t k = 0; k < Hk; k++)
             for (size_t j = 0; j < 3; j++)
                 for (size_t u = 0; u < dv; u++)
-                    bad += a[row * Hv * dv + (k * 3 + j) * dv + u] != b[row * Hv * dv + (j * Hk + k) * dv + u];
+                    bad +=
+                        a[row * Hv * dv + (k * 3 + j) * dv + u] != b[row * Hv * dv + (j * Hk + k) * dv + u];
     CHECK(n == m && n == D * Hv * dv && bad == 0, "ssm_out: %zu values differ", bad);
     free(a);
     free(b);
@@ -256,16 +279,19 @@ static void test_types(void)
         dtype base;
         const galago_convert_params p = {.dtype = names[i]};
         CHECK(dtype_by_name(names[i], &base), "%s", names[i]);
-        CHECK(!galago_convert("tests/data/golden/tiny-a", path_of("t.gguf"), &p, &e), "%s: %s", names[i], e.message);
+        CHECK(!galago_convert("tests/data/golden/tiny-a", path_of("t.gguf"), &p, &e), "%s: %s", names[i],
+              e.message);
         weights *w = open_or_fail(path_of("t.gguf"));
         for (size_t t = 0; w && t < weights_count(w); t++) {
             const weight *x = weights_at(w, t);
             size_t row = x->shape[x->n_dims - 1];
-            bool small = x->n_dims == 1 || strstr(x->name, "conv1d") || strstr(x->name, "position_embd") || !strcmp(x->name, "v.patch_embd.weight.1");
-            if (small) CHECK(x->type == DTYPE_F32, "%s: %s is %s", names[i], x->name, dtype_get(x->type)->name);
+            bool small = x->n_dims == 1 || strstr(x->name, "conv1d") || strstr(x->name, "position_embd") ||
+                         !strcmp(x->name, "v.patch_embd.weight.1");
+            if (small)
+                CHECK(x->type == DTYPE_F32, "%s: %s is %s", names[i], x->name, dtype_get(x->type)->name);
             if (!strcmp(x->name, "blk.0.ffn_gate.weight"))
-                CHECK(x->type == (row % dtype_get(base)->block_values == 0 ? base : DTYPE_Q8_0), "%s: %s is %s (rows of %zu)", names[i], x->name,
-                      dtype_get(x->type)->name, row);
+                CHECK(x->type == (row % dtype_get(base)->block_values == 0 ? base : DTYPE_Q8_0),
+                      "%s: %s is %s (rows of %zu)", names[i], x->name, dtype_get(x->type)->name, row);
         }
         weights_close(w);
         /* The result opens as a model and its configuration is whole. */
@@ -281,11 +307,21 @@ static void test_types(void)
         size_t row;
         dtype want;
     } cases[] = {
-        {"blk.0.ffn_up.weight", 2, 1024, DTYPE_Q4_K},    {"blk.0.ffn_up.weight", 2, 96, DTYPE_Q8_0}, {"blk.0.ffn_up.weight", 2, 100, DTYPE_F16},
-        {"token_embd.weight", 2, 1024, DTYPE_Q6_K},      {"output.weight", 2, 64, DTYPE_Q8_0},       {"v.blk.0.ffn_up.weight", 2, 768, DTYPE_Q8_0},
-        {"mm.0.weight", 2, 4304, DTYPE_F16},             {"v.patch_embd.weight", 4, 16, DTYPE_F16},  {"v.patch_embd.weight.1", 4, 16, DTYPE_F32},
-        {"v.position_embd.weight", 2, 768, DTYPE_F32},   {"blk.0.ssm_alpha.weight", 2, 1024, DTYPE_Q8_0}, {"blk.0.ssm_conv1d.weight", 2, 4, DTYPE_F32},
-        {"blk.0.attn_norm.weight", 1, 1024, DTYPE_F32},  {"blk.0.ssm_a", 1, 16, DTYPE_F32},          {"blk.24.nextn.eh_proj.weight", 2, 2048, DTYPE_Q4_K},
+        {"blk.0.ffn_up.weight", 2, 1024, DTYPE_Q4_K},
+        {"blk.0.ffn_up.weight", 2, 96, DTYPE_Q8_0},
+        {"blk.0.ffn_up.weight", 2, 100, DTYPE_F16},
+        {"token_embd.weight", 2, 1024, DTYPE_Q6_K},
+        {"output.weight", 2, 64, DTYPE_Q8_0},
+        {"v.blk.0.ffn_up.weight", 2, 768, DTYPE_Q8_0},
+        {"mm.0.weight", 2, 4304, DTYPE_F16},
+        {"v.patch_embd.weight", 4, 16, DTYPE_F16},
+        {"v.patch_embd.weight.1", 4, 16, DTYPE_F32},
+        {"v.position_embd.weight", 2, 768, DTYPE_F32},
+        {"blk.0.ssm_alpha.weight", 2, 1024, DTYPE_Q8_0},
+        {"blk.0.ssm_conv1d.weight", 2, 4, DTYPE_F32},
+        {"blk.0.attn_norm.weight", 1, 1024, DTYPE_F32},
+        {"blk.0.ssm_a", 1, 16, DTYPE_F32},
+        {"blk.24.nextn.eh_proj.weight", 2, 2048, DTYPE_Q4_K},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         dtype t = type_for(cases[i].name, cases[i].n_dims, cases[i].row, &k);
@@ -305,21 +341,35 @@ static void test_failures(void)
     static const char *const source = "tests/data/golden/tiny-a";
     galago_error e = {0};
     double fraction = 0;
-    const galago_convert_params wrong = {.dtype = "q3_k"}, cancelled = {.progress = stop_at_half, .progress_user = &fraction};
-    CHECK(galago_convert(source, path_of("x.gguf"), &wrong, &e) == GALAGO_ERR_ARGUMENT && strstr(e.message, "q3_k"), "%s", e.message);
-    CHECK(galago_convert(source, path_of("x.gguf"), &cancelled, &e) == GALAGO_CANCELLED && fraction >= 0.5 && fraction < 1, "%s %g", e.message, fraction);
+    const galago_convert_params wrong = {.dtype = "q3_k"},
+                                cancelled = {.progress = stop_at_half, .progress_user = &fraction};
+    CHECK(galago_convert(source, path_of("x.gguf"), &wrong, &e) == GALAGO_ERR_ARGUMENT &&
+              strstr(e.message, "q3_k"),
+          "%s", e.message);
+    CHECK(galago_convert(source, path_of("x.gguf"), &cancelled, &e) == GALAGO_CANCELLED && fraction >= 0.5 &&
+              fraction < 1,
+          "%s %g", e.message, fraction);
     CHECK(count_files(false) == 0, "a cancelled conversion left %d files", count_files(false));
-    CHECK(galago_convert(source, path_of("absent/x.gguf"), NULL, &e) == GALAGO_ERR_IO && strstr(e.message, "absent/x.gguf"), "%s", e.message);
+    CHECK(galago_convert(source, path_of("absent/x.gguf"), NULL, &e) == GALAGO_ERR_IO &&
+              strstr(e.message, "absent/x.gguf"),
+          "%s", e.message);
     CHECK(galago_convert("/nonexistent", path_of("x.gguf"), NULL, &e) == GALAGO_ERR_IO, "%s", e.message);
-    CHECK(galago_convert(source, "/proc/x.gguf", NULL, &e) == GALAGO_ERR_IO && strstr(e.message, "cannot be made"), "%s", e.message);
-    CHECK(galago_convert("", path_of("x.gguf"), NULL, &e) == GALAGO_ERR_ARGUMENT && galago_convert(source, NULL, NULL, &e) == GALAGO_ERR_ARGUMENT, "%s", e.message);
+    CHECK(galago_convert(source, "/proc/x.gguf", NULL, &e) == GALAGO_ERR_IO &&
+              strstr(e.message, "cannot be made"),
+          "%s", e.message);
+    CHECK(galago_convert("", path_of("x.gguf"), NULL, &e) == GALAGO_ERR_ARGUMENT &&
+              galago_convert(source, NULL, NULL, &e) == GALAGO_ERR_ARGUMENT,
+          "%s", e.message);
 
     /* A name that a folder has: the data is written, but cannot get its name. */
     char folder_name[400];
     snprintf(folder_name, sizeof folder_name, "%s", path_of("mmproj-taken.gguf"));
     CHECK(mkdir(folder_name, 0700) == 0, "mkdir");
-    CHECK(galago_convert(source, path_of("taken.gguf"), NULL, &e) == GALAGO_ERR_IO && strstr(e.message, "cannot be named"), "%s", e.message);
-    CHECK(rmdir(folder_name) == 0 && count_files(false) == 0, "%d files are left: both or none", count_files(false));
+    CHECK(galago_convert(source, path_of("taken.gguf"), NULL, &e) == GALAGO_ERR_IO &&
+              strstr(e.message, "cannot be named"),
+          "%s", e.message);
+    CHECK(rmdir(folder_name) == 0 && count_files(false) == 0, "%d files are left: both or none",
+          count_files(false));
 
     /* A limit on the size of files stands for a full disk: writing fails in the middle of the data. */
     struct rlimit old, limit;
@@ -331,8 +381,10 @@ static void test_failures(void)
         setrlimit(RLIMIT_FSIZE, &limit);
         galago_status s = galago_convert(source, path_of("full.gguf"), NULL, &e);
         setrlimit(RLIMIT_FSIZE, &old);
-        CHECK(s == GALAGO_ERR_IO && strstr(e.message, "disk is too full") && strstr(e.message, "bytes"), "limit %lu: %d %s", (unsigned long)bytes, s, e.message);
-        CHECK(count_files(false) == 0, "limit %lu: %d files are left", (unsigned long)bytes, count_files(false));
+        CHECK(s == GALAGO_ERR_IO && strstr(e.message, "disk is too full") && strstr(e.message, "bytes"),
+              "limit %lu: %d %s", (unsigned long)bytes, s, e.message);
+        CHECK(count_files(false) == 0, "limit %lu: %d files are left", (unsigned long)bytes,
+              count_files(false));
     }
 
     /* An older result stays as it was when its replacement fails. */

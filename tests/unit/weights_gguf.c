@@ -1,5 +1,5 @@
-/* The GGUF reader: a small file whole, with every field damaged in turn, cut at every byte, and with every byte flipped;
- * split files and vision parts beside the text part. */
+/* The GGUF reader: a small file whole, with every field damaged in turn, cut at every byte, and with every
+ * byte flipped; split files and vision parts beside the text part. */
 #define _GNU_SOURCE
 #include "base/half.h"
 #include "check.h"
@@ -11,9 +11,34 @@
 
 /* Places in the file whose bytes the table below overwrites. */
 typedef enum mark {
-    MAGIC, VERSION, N_TENSORS, N_KEYS, KEY_LENGTH, KEY_BYTES, KEY_TYPE, STRING_LENGTH, BOOL_VALUE, ALIGNMENT_VALUE, ARRAY_TYPE,
-    ARRAY_COUNT, STRINGS_COUNT, STRING_IN_ARRAY, NESTED_TYPE, NESTED_COUNT, BOOLS, LAST_KEY_BYTES, NAME_LENGTH, NAME_BYTES,
-    N_DIMS, DIM_0, DIM_1, TYPE, OFFSET, SECOND_NAME, SECOND_OFFSET, N_MARKS,
+    MAGIC,
+    VERSION,
+    N_TENSORS,
+    N_KEYS,
+    KEY_LENGTH,
+    KEY_BYTES,
+    KEY_TYPE,
+    STRING_LENGTH,
+    BOOL_VALUE,
+    ALIGNMENT_VALUE,
+    ARRAY_TYPE,
+    ARRAY_COUNT,
+    STRINGS_COUNT,
+    STRING_IN_ARRAY,
+    NESTED_TYPE,
+    NESTED_COUNT,
+    BOOLS,
+    LAST_KEY_BYTES,
+    NAME_LENGTH,
+    NAME_BYTES,
+    N_DIMS,
+    DIM_0,
+    DIM_1,
+    TYPE,
+    OFFSET,
+    SECOND_NAME,
+    SECOND_OFFSET,
+    N_MARKS,
 } mark;
 
 typedef struct file {
@@ -30,7 +55,8 @@ static void str(buf *b, const char *s)
 }
 static void here(file *f, mark m) { f->at[m] = f->b.size; }
 
-/* Nine keys, three tensors: a.weight [2,3] f32, b.weight [4,32] q4_0, c.weight [5] of type 20, which is not supported. */
+/* Nine keys, three tensors: a.weight [2,3] f32, b.weight [4,32] q4_0, c.weight [5] of type 20, which is not
+ * supported. */
 static void build(file *f)
 {
     buf *b = &f->b;
@@ -106,8 +132,10 @@ static void test_whole(void)
     build(&f);
     CHECK(!open_copy(f.b.data, f.b.size, &w, &copy, &e), "%s", e.message);
     CHECK(weights_count(w) == 3 && weights_get_format(w) == WEIGHTS_GGUF, "%zu", weights_count(w));
-    const weight *a = weights_find(w, "a.weight"), *b = weights_find(w, "b.weight"), *c = weights_find(w, "c.weight");
-    CHECK(a && a->n_dims == 2 && a->shape[0] == 2 && a->shape[1] == 3 && a->shape[2] == 1 && a->bytes == 24, "a");
+    const weight *a = weights_find(w, "a.weight"), *b = weights_find(w, "b.weight"),
+                 *c = weights_find(w, "c.weight");
+    CHECK(a && a->n_dims == 2 && a->shape[0] == 2 && a->shape[1] == 3 && a->shape[2] == 1 && a->bytes == 24,
+          "a");
     CHECK(b && b->type == DTYPE_Q4_0 && b->bytes == 72 && b->shape[0] == 4 && b->shape[1] == 32, "b");
     CHECK(c && !dtype_get(c->type)->name && c->type == (dtype)20, "an unsupported type is listed");
     CHECK(!weights_find(w, "d.weight") && !weights_find(w, ""), "missing");
@@ -117,13 +145,20 @@ static void test_whole(void)
     weights_read(w, b, 32, 96, v);
     CHECK(v[0] == 1 && v[15] == 1 && v[16] == -1 && v[95] == -1, "%g %g", (double)v[0], (double)v[16]);
     double n[4] = {0};
-    CHECK(weights_key_array(w, "numbers", n, 2) == 3 && n[0] == 1 && n[1] == -1 && n[2] == 0, "%g %g %g", n[0], n[1], n[2]);
+    CHECK(weights_key_array(w, "numbers", n, 2) == 3 && n[0] == 1 && n[1] == -1 && n[2] == 0, "%g %g %g",
+          n[0], n[1], n[2]);
     CHECK(weights_key_array(w, "bools", n, 4) == 2 && n[0] == 0 && n[1] == 1, "bools");
-    CHECK(weights_key_array(w, "strings", n, 4) == 0 && weights_key_array(w, "nested", n, 4) == 0 && weights_key_array(w, "f32", n, 4) == 0, "no numbers");
+    CHECK(weights_key_array(w, "strings", n, 4) == 0 && weights_key_array(w, "nested", n, 4) == 0 &&
+              weights_key_array(w, "f32", n, 4) == 0,
+          "no numbers");
     CHECK(!strcmp(weights_key_string(w, "general.architecture", ""), "qwen35"), "string");
     CHECK(weights_key_bool(w, "yes", false) && weights_key_bool(w, "no", true), "bool");
-    CHECK(weights_key_u64(w, "general.alignment", 0) == 64 && weights_key_u64(w, "i64", 7) == 7 && weights_key_u64(w, "f32", 9) == 9, "u64");
-    CHECK(weights_key_f64(w, "f32", 0) == 0.25 && weights_key_f64(w, "i64", 0) == -5 && weights_key_f64(w, "numbers", 3) == 3, "f64");
+    CHECK(weights_key_u64(w, "general.alignment", 0) == 64 && weights_key_u64(w, "i64", 7) == 7 &&
+              weights_key_u64(w, "f32", 9) == 9,
+          "u64");
+    CHECK(weights_key_f64(w, "f32", 0) == 0.25 && weights_key_f64(w, "i64", 0) == -5 &&
+              weights_key_f64(w, "numbers", 3) == 3,
+          "f64");
     CHECK(weights_has_key(w, "strings") && !weights_has_key(w, "string"), "has_key");
     weights_close(w);
     free(copy);
@@ -138,9 +173,16 @@ static void test_integer_keys(void)
         int64_t value;
         size_t bytes;
         uint64_t want; /* 77 = the default: negative numbers are not counts */
-    } cases[] = {{GGUF_U8, 200, 1, 200},       {GGUF_I8, 100, 1, 100}, {GGUF_I8, -1, 1, 77},         {GGUF_U16, 60000, 2, 60000},
-                 {GGUF_I16, 3000, 2, 3000},    {GGUF_I16, -3, 2, 77},  {GGUF_U32, 4000000000, 4, 4000000000},
-                 {GGUF_I32, 5, 4, 5},          {GGUF_I32, -5, 4, 77},  {GGUF_U64, 1ll << 60, 8, 1ull << 60},
+    } cases[] = {{GGUF_U8, 200, 1, 200},
+                 {GGUF_I8, 100, 1, 100},
+                 {GGUF_I8, -1, 1, 77},
+                 {GGUF_U16, 60000, 2, 60000},
+                 {GGUF_I16, 3000, 2, 3000},
+                 {GGUF_I16, -3, 2, 77},
+                 {GGUF_U32, 4000000000, 4, 4000000000},
+                 {GGUF_I32, 5, 4, 5},
+                 {GGUF_I32, -5, 4, 77},
+                 {GGUF_U64, 1ll << 60, 8, 1ull << 60},
                  {GGUF_I64, 1ll << 60, 8, 1ull << 60}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         buf b = {0};
@@ -208,7 +250,8 @@ static void test_damage(void)
         {DIM_0, 0, 8, 1ull << 63, GALAGO_ERR_FORMAT, "a.weight"},
         {DIM_1, 0, 8, 1ull << 60, GALAGO_ERR_FORMAT, "a.weight"},
         {DIM_1, 0, 8, UINT64_MAX, GALAGO_ERR_FORMAT, "a.weight: dimension 1"},
-        {TYPE, 0, 4, DTYPE_Q8_0, GALAGO_ERR_FORMAT, "a row of 3 values does not divide into blocks of 32 (q8_0)"},
+        {TYPE, 0, 4, DTYPE_Q8_0, GALAGO_ERR_FORMAT,
+         "a row of 3 values does not divide into blocks of 32 (q8_0)"},
         {OFFSET, 0, 8, 8, GALAGO_ERR_FORMAT, "not a multiple of 64"},
         {OFFSET, 0, 8, 1ull << 40, GALAGO_ERR_FORMAT, "truncated"},
         {OFFSET, 0, 8, UINT64_MAX - 63, GALAGO_ERR_FORMAT, "truncated"},
@@ -223,8 +266,8 @@ static void test_damage(void)
         uint8_t *copy;
         error e = {0};
         galago_status s = open_copy(f.b.data, f.b.size, &w, &copy, &e);
-        CHECK(s == cases[i].want && !w && strstr(e.message, cases[i].says) && strstr(e.message, "x.gguf"), "case %zu: status %d, \"%s\", want \"%s\"",
-              i, s, e.message, cases[i].says);
+        CHECK(s == cases[i].want && !w && strstr(e.message, cases[i].says) && strstr(e.message, "x.gguf"),
+              "case %zu: status %d, \"%s\", want \"%s\"", i, s, e.message, cases[i].says);
         weights_close(w);
         free(copy);
         buf_free(&f.b);
@@ -245,7 +288,8 @@ static int survives(const char *bytes, size_t size)
         float v[256];
         if (!info->name || t->type == DTYPE_I32) continue;
         ok &= t->data >= copy && t->bytes <= size && (size_t)(t->data - copy) <= size - t->bytes;
-        weights_read(w, t, t->bytes / info->block_bytes * info->block_values - info->block_values, info->block_values, v);
+        weights_read(w, t, t->bytes / info->block_bytes * info->block_values - info->block_values,
+                     info->block_values, v);
     }
     weights_close(w);
     free(copy);
@@ -289,7 +333,8 @@ static void test_depth(void)
         uint8_t *copy;
         error e = {0};
         galago_status s = open_copy(b.data, b.size, &w, &copy, &e);
-        CHECK(depth <= 4 ? !s : s == GALAGO_ERR_FORMAT && strstr(e.message, "nested"), "depth %d: %s", depth, e.message);
+        CHECK(depth <= 4 ? !s : s == GALAGO_ERR_FORMAT && strstr(e.message, "nested"), "depth %d: %s", depth,
+              e.message);
         weights_close(w);
         free(copy);
         buf_free(&b);
@@ -324,18 +369,20 @@ static void write_file(const char *name, const char *arch, const char *tensor, i
         gguf_put_u32(g, "split.tensors.count", (uint32_t)total);
     }
     gguf_declare(g, tensor, DTYPE_F32, 1, shape);
-    CHECK(!gguf_writer_begin_data(g, &e) && !gguf_write(g, values, sizeof values, &e) && !gguf_writer_finish(g, &e) &&
-              !gguf_writer_publish(g, &e),
+    CHECK(!gguf_writer_begin_data(g, &e) && !gguf_write(g, values, sizeof values, &e) &&
+              !gguf_writer_finish(g, &e) && !gguf_writer_publish(g, &e),
           "%s", e.message);
     gguf_writer_destroy(g);
 }
 
-static void expect_open(const char *name, const char *mmproj, galago_status want, const char *says, const char *tensor)
+static void expect_open(const char *name, const char *mmproj, galago_status want, const char *says,
+                        const char *tensor)
 {
     weights *w;
     error e = {0};
     galago_status s = weights_open(path_of(name), mmproj, &w, &e);
-    CHECK(s == want && (!says || strstr(e.message, says)), "%s: status %d \"%s\", want \"%s\"", name, s, e.message, says ? says : "");
+    CHECK(s == want && (!says || strstr(e.message, says)), "%s: status %d \"%s\", want \"%s\"", name, s,
+          e.message, says ? says : "");
     if (!s && tensor) CHECK(weights_find(w, tensor), "%s has no %s", name, tensor);
     if (!s && !tensor) CHECK(weights_count(w) == 1, "%s: %zu tensors", name, weights_count(w));
     weights_close(w);
@@ -357,8 +404,10 @@ static void test_pairs(void)
     expect_open("model-q4_0.gguf", NULL, GALAGO_OK, NULL, "same_stem");
     expect_open("model-q4_0.gguf", path_of("model-q4_0.gguf"), GALAGO_ERR_FORMAT, "t", NULL);
     expect_open("model-q4_0.gguf", path_of("nowhere.gguf"), GALAGO_ERR_IO, "nowhere.gguf", NULL);
-    expect_open("mmproj-F16.gguf", NULL, GALAGO_OK, NULL, NULL); /* opened by itself: the model says what it is */
-    static const char *const names[] = {"mmproj-F16.gguf", "mmproj-BF16.gguf", "mmproj-model-f16.gguf", "mmproj-model-q4_0.gguf"};
+    expect_open("mmproj-F16.gguf", NULL, GALAGO_OK, NULL,
+                NULL); /* opened by itself: the model says what it is */
+    static const char *const names[] = {"mmproj-F16.gguf", "mmproj-BF16.gguf", "mmproj-model-f16.gguf",
+                                        "mmproj-model-q4_0.gguf"};
     for (size_t i = 0; i < 4; i++) unlink(path_of(names[i]));
 
     /* A vision part that has a text part of its own name is not this one's. */

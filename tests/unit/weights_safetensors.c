@@ -1,4 +1,5 @@
-/* The safetensors reader and folders: a small file whole, with every field damaged, cut and flipped; indexes. */
+/* The safetensors reader and folders: a small file whole, with every field damaged, cut and flipped; indexes.
+ */
 #define _GNU_SOURCE
 #include "base/half.h"
 #include "check.h"
@@ -8,10 +9,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static const char good[] = "{\"__metadata__\":{\"format\":\"pt\"},\"a\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]},"
-                           "\"b\":{\"dtype\":\"BF16\",\"shape\":[4],\"data_offsets\":[24,32]},"
-                           "\"c\":{\"dtype\":\"F8_E4M3\",\"shape\":[8],\"data_offsets\":[32,40]},"
-                           "\"d\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[40,44]}}  ";
+static const char good[] =
+    "{\"__metadata__\":{\"format\":\"pt\"},\"a\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]},"
+    "\"b\":{\"dtype\":\"BF16\",\"shape\":[4],\"data_offsets\":[24,32]},"
+    "\"c\":{\"dtype\":\"F8_E4M3\",\"shape\":[8],\"data_offsets\":[32,40]},"
+    "\"d\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[40,44]}}  ";
 enum { DATA_BYTES = 44 };
 
 /* A file of this header and DATA_BYTES of data. */
@@ -64,7 +66,8 @@ static void test_whole(void)
 
 static void test_damage(void)
 {
-#define T(dtype, shape, offsets) "{\"a\":{\"dtype\":" dtype ",\"shape\":" shape ",\"data_offsets\":" offsets "}}"
+#define T(dtype, shape, offsets)                                                                             \
+    "{\"a\":{\"dtype\":" dtype ",\"shape\":" shape ",\"data_offsets\":" offsets "}}"
     static const struct {
         const char *header;
         uint64_t size; /* 0 = that of the header */
@@ -96,8 +99,9 @@ static void test_damage(void)
         {T("\"F32\"", "[6]", "null"), 0, "no data_offsets"},
         {T("\"F32\"", "[6]", "[24,48]"), 0, "4 bytes are missing"},
         {T("\"F32\"", "[6]", "[9007199254740968,9007199254740992]"), 0, "truncated"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 0,
-         "two tensors are called a"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"a\":{\"dtype\":\"F32\",\"shape\":"
+         "[1],\"data_offsets\":[4,8]}}",
+         0, "two tensors are called a"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         buf b;
@@ -106,7 +110,8 @@ static void test_damage(void)
         error e = {0};
         build(&b, cases[i].header, cases[i].size ? cases[i].size : strlen(cases[i].header));
         galago_status s = open_copy(b.data, b.size, &w, &copy, &e);
-        CHECK(s == GALAGO_ERR_FORMAT && !w && strstr(e.message, cases[i].says) && strstr(e.message, "x.safetensors"),
+        CHECK(s == GALAGO_ERR_FORMAT && !w && strstr(e.message, cases[i].says) &&
+                  strstr(e.message, "x.safetensors"),
               "case %zu: status %d, \"%s\", want \"%s\"", i, s, e.message, cases[i].says);
         weights_close(w);
         free(copy);
@@ -184,7 +189,8 @@ static weights *expect_open(const char *path, galago_status want, const char *sa
     weights *w;
     error e = {0};
     galago_status s = weights_open(path, NULL, &w, &e);
-    CHECK(s == want && (!says || strstr(e.message, says)), "status %d \"%s\", want \"%s\"", s, e.message, says ? says : "");
+    CHECK(s == want && (!says || strstr(e.message, says)), "status %d \"%s\", want \"%s\"", s, e.message,
+          says ? says : "");
     return w;
 }
 
@@ -222,11 +228,13 @@ static void test_folder(void)
         {"{\"weight_map\":{\"a\":\"model.safetensors\"}}", GALAGO_OK, NULL},
         {"{}", GALAGO_ERR_FORMAT, "no weight_map"},
         {"{\"weight_map\":{}}", GALAGO_ERR_FORMAT, "empty"},
-        {"{\"weight_map\":{\"a\":\"../model.safetensors\"}}", GALAGO_ERR_FORMAT, "not in a file of this folder"},
+        {"{\"weight_map\":{\"a\":\"../model.safetensors\"}}", GALAGO_ERR_FORMAT,
+         "not in a file of this folder"},
         {"{\"weight_map\":{\"a\":\"/etc/passwd\"}}", GALAGO_ERR_FORMAT, "not in a file of this folder"},
         {"{\"weight_map\":{\"a\":7}}", GALAGO_ERR_FORMAT, "not in a file of this folder"},
         {"{\"weight_map\":{\"a\":\"absent.safetensors\"}}", GALAGO_ERR_IO, "absent.safetensors"},
-        {"{\"weight_map\":{\"z\":\"model.safetensors\"}}", GALAGO_ERR_FORMAT, "tensor z is not in model.safetensors"},
+        {"{\"weight_map\":{\"z\":\"model.safetensors\"}}", GALAGO_ERR_FORMAT,
+         "tensor z is not in model.safetensors"},
         {"{\"weight_map\":", GALAGO_ERR_FORMAT, "index.json: JSON"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -244,7 +252,10 @@ static void test_template(void)
     static const struct {
         const char *file, *content, *want;
     } cases[] = {
-        {"tokenizer_config.json", "{\"chat_template\":[{\"name\":\"tool\",\"template\":\"T\"},{\"name\":\"default\",\"template\":\"D\"}]}", "D"},
+        {"tokenizer_config.json",
+         "{\"chat_template\":[{\"name\":\"tool\",\"template\":\"T\"},{\"name\":\"default\",\"template\":"
+         "\"D\"}]}",
+         "D"},
         {"tokenizer_config.json", "{\"chat_template\":\"from config\"}", "from config"},
         {"chat_template.json", "{\"chat_template\":\"from json\"}", "from json"},
         {"chat_template.jinja", "{{ jinja }}\n", "{{ jinja }}\n"},
@@ -254,14 +265,16 @@ static void test_template(void)
         put_text(cases[i].file, cases[i].content);
         weights *w = expect_open(folder, GALAGO_OK, NULL);
         const char *text = w ? weights_chat_template(w, &size) : NULL;
-        CHECK(text && size == strlen(cases[i].want) && !strcmp(text, cases[i].want), "%zu: %s", i, text ? text : "none");
+        CHECK(text && size == strlen(cases[i].want) && !strcmp(text, cases[i].want), "%zu: %s", i,
+              text ? text : "none");
         weights_close(w);
     }
 }
 
 static void test_preprocess(void)
 {
-    const preprocess_params defaults = {16, 2, 2, 65536, 16777216, {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}, RESAMPLE_TORCHVISION};
+    const preprocess_params defaults = {
+        16, 2, 2, 65536, 16777216, {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}, RESAMPLE_TORCHVISION};
     static const struct {
         const char *text, *says; /* says: the error, NULL = none */
         uint64_t min, max;
@@ -270,12 +283,15 @@ static void test_preprocess(void)
         resample rule;
     } cases[] = {
         {"{}", NULL, 65536, 16777216, 16, 0.5f, 0.5f, RESAMPLE_TORCHVISION},
-        {"{\"size\":{\"shortest_edge\":4096,\"longest_edge\":8192},\"patch_size\":14,\"image_mean\":[0.25,0,0],\"image_std\":[0.125,1,1]}", NULL,
-         4096, 8192, 14, 0.25f, 0.125f, RESAMPLE_TORCHVISION},
-        {"{\"size\":{\"shortest_edge\":4096,\"longest_edge\":8192},\"min_pixels\":100,\"max_pixels\":null}", NULL, 100, 8192, 16, 0.5f, 0.5f,
+        {"{\"size\":{\"shortest_edge\":4096,\"longest_edge\":8192},\"patch_size\":14,\"image_mean\":[0.25,0,"
+         "0],\"image_std\":[0.125,1,1]}",
+         NULL, 4096, 8192, 14, 0.25f, 0.125f, RESAMPLE_TORCHVISION},
+        {"{\"size\":{\"shortest_edge\":4096,\"longest_edge\":8192},\"min_pixels\":100,\"max_pixels\":null}",
+         NULL, 100, 8192, 16, 0.5f, 0.5f, RESAMPLE_TORCHVISION},
+        {"{\"image_processor_type\":\"Qwen2VLImageProcessorPil\"}", NULL, 65536, 16777216, 16, 0.5f, 0.5f,
+         RESAMPLE_PILLOW},
+        {"{\"image_processor_type\":\"Qwen2VLImageProcessorFast\"}", NULL, 65536, 16777216, 16, 0.5f, 0.5f,
          RESAMPLE_TORCHVISION},
-        {"{\"image_processor_type\":\"Qwen2VLImageProcessorPil\"}", NULL, 65536, 16777216, 16, 0.5f, 0.5f, RESAMPLE_PILLOW},
-        {"{\"image_processor_type\":\"Qwen2VLImageProcessorFast\"}", NULL, 65536, 16777216, 16, 0.5f, 0.5f, RESAMPLE_TORCHVISION},
         {"{\"min_pixels\":-1}", "min_pixels", 0, 0, 0, 0, 0, RESAMPLE_TORCHVISION},
         {"{\"max_pixels\":1.5}", "max_pixels", 0, 0, 0, 0, 0, RESAMPLE_TORCHVISION},
         {"{\"max_pixels\":0}", "max_pixels", 0, 0, 0, 0, 0, RESAMPLE_TORCHVISION},
@@ -295,13 +311,16 @@ static void test_preprocess(void)
         if (cases[i].says)
             CHECK(s == GALAGO_ERR_FORMAT && strstr(e.message, cases[i].says), "%zu: %d %s", i, s, e.message);
         else
-            CHECK(!s && p.min_pixels == cases[i].min && p.max_pixels == cases[i].max && p.patch_size == cases[i].patch &&
-                      p.mean[0] == cases[i].mean && p.std[0] == cases[i].std && p.rule == cases[i].rule,
+            CHECK(!s && p.min_pixels == cases[i].min && p.max_pixels == cases[i].max &&
+                      p.patch_size == cases[i].patch && p.mean[0] == cases[i].mean &&
+                      p.std[0] == cases[i].std && p.rule == cases[i].rule,
                   "%zu: %s", i, e.message);
     }
     tokenizer *t;
     error e = {0};
-    CHECK(w && weights_tokenizer(w, 100, &t, &e) == GALAGO_ERR_FORMAT && strstr(e.message, "neither tokenizer.json"), "%s", e.message);
+    CHECK(w && weights_tokenizer(w, 100, &t, &e) == GALAGO_ERR_FORMAT &&
+              strstr(e.message, "neither tokenizer.json"),
+          "%s", e.message);
     weights_close(w);
 }
 
@@ -315,8 +334,9 @@ int main(void)
     test_folder();
     test_template();
     test_preprocess();
-    static const char *const names[] = {"config.json", "model.safetensors", "more.safetensors", "model.safetensors.index.json",
-                                        "tokenizer_config.json", "chat_template.json", "chat_template.jinja", "preprocessor_config.json"};
+    static const char *const names[] = {
+        "config.json",           "model.safetensors",  "more.safetensors",    "model.safetensors.index.json",
+        "tokenizer_config.json", "chat_template.json", "chat_template.jinja", "preprocessor_config.json"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) unlink(path_of(names[i]));
     CHECK(rmdir(folder) == 0, "%s is not empty", folder);
     return check_done("weights_safetensors");

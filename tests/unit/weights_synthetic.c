@@ -22,7 +22,8 @@ static void check_tensor(const weights *w, const json *t)
     }
     CHECK(dims == x->n_dims, "%s: %u dimensions", name, x->n_dims);
 
-    /* Values are small multiples of powers of two: both sums are exact in double in any order, as the reference's are. */
+    /* Values are small multiples of powers of two: both sums are exact in double in any order, as the
+     * reference's are. */
     enum { SLICE = 99991 }; /* a prime: slices begin at every place within a word */
     static float values[SLICE];
     double sum = 0, squares = 0;
@@ -33,16 +34,20 @@ static void check_tensor(const weights *w, const json *t)
         for (size_t i = 0; i < count; i++) {
             sum += (double)values[i];
             squares += (double)values[i] * (double)values[i];
-            inexact += bf16_to_f32(f32_to_bf16(values[i])) != values[i] || f16_to_f32(f32_to_f16(values[i])) != values[i];
+            inexact += bf16_to_f32(f32_to_bf16(values[i])) != values[i] ||
+                       f16_to_f32(f32_to_f16(values[i])) != values[i];
         }
         if (first == 0) {
             size_t i = 0;
             for (const json *v = json_get(t, "first8")->u.list.first; v; v = v->next, i++)
-                CHECK((double)values[i] == v->u.number, "%s[%zu]: %g, want %g", name, i, (double)values[i], v->u.number);
+                CHECK((double)values[i] == v->u.number, "%s[%zu]: %g, want %g", name, i, (double)values[i],
+                      v->u.number);
         }
     }
-    double want = json_number(json_get(t, "sum"), 0), want_squares = json_number(json_get(t, "sum_of_squares"), 0);
-    CHECK(sum == want && squares == want_squares, "%s: sums %.17g %.17g, want %.17g %.17g", name, sum, squares, want, want_squares);
+    double want = json_number(json_get(t, "sum"), 0),
+           want_squares = json_number(json_get(t, "sum_of_squares"), 0);
+    CHECK(sum == want && squares == want_squares, "%s: sums %.17g %.17g, want %.17g %.17g", name, sum,
+          squares, want, want_squares);
     CHECK(!inexact, "%s: %d values are not exact in 16 bits", name, inexact);
 }
 
@@ -64,7 +69,9 @@ int main(void)
     const struct {
         const char *name;
         double parameters;
-    } sizes[] = {{"synthetic:qwen3.5-0.8b", 873438784}, {"synthetic:qwen3.5-2b", 2274069824}, {"synthetic:qwen3.5-4b", 4659865088}};
+    } sizes[] = {{"synthetic:qwen3.5-0.8b", 873438784},
+                 {"synthetic:qwen3.5-2b", 2274069824},
+                 {"synthetic:qwen3.5-4b", 4659865088}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         w = NULL;
         CHECK(!weights_open(sizes[i].name, NULL, &w, &e), "%s", e.message);
@@ -74,9 +81,11 @@ int main(void)
             double values = 1;
             for (int d = 0; d < 5; d++) values *= (double)t->shape[d];
             n += values;
-            CHECK(!t->data && (double)t->bytes == values * dtype_get(t->type)->block_bytes, "%s: %zu bytes", t->name, t->bytes);
+            CHECK(!t->data && (double)t->bytes == values * dtype_get(t->type)->block_bytes, "%s: %zu bytes",
+                  t->name, t->bytes);
         }
-        CHECK(n == sizes[i].parameters, "%s: %.0f parameters, want %.0f", sizes[i].name, n, sizes[i].parameters);
+        CHECK(n == sizes[i].parameters, "%s: %.0f parameters, want %.0f", sizes[i].name, n,
+              sizes[i].parameters);
         CHECK(weights_get_format(w) == WEIGHTS_SYNTHETIC && weights_config(w), "%s", sizes[i].name);
         weights_close(w);
     }
@@ -90,7 +99,9 @@ int main(void)
             CHECK(!memcmp(part, whole + first, n * sizeof *part), "range %zu+%zu", first, n);
         }
     w = NULL;
-    CHECK(weights_open("synthetic:qwen9", NULL, &w, &e) == GALAGO_ERR_ARGUMENT && !w && strstr(e.message, "qwen3.5-4b"), "%s", e.message);
+    CHECK(weights_open("synthetic:qwen9", NULL, &w, &e) == GALAGO_ERR_ARGUMENT && !w &&
+              strstr(e.message, "qwen3.5-4b"),
+          "%s", e.message);
     filemap_close(&map);
     arena_free(&a);
     return check_done("weights_synthetic");
