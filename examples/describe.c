@@ -1,11 +1,9 @@
-/* Describes a picture:  cc describe.c $(pkg-config --cflags --libs galago) -o describe;  ./describe cat.jpg [MODEL] */
+/* Describes a picture:  cc describe.c $(pkg-config --cflags --libs galago) -o describe;  ./describe cat.jpg
+ * [MODEL] */
 #include <galago.h>
 #include <stdio.h>
 
-static bool print(void *user, const char *piece, size_t size)
-{
-    return fwrite(piece, 1, size, user) == size;
-}
+static bool print(void *user, const char *piece, size_t size) { return fwrite(piece, 1, size, user) == size; }
 
 int main(int argc, char **argv)
 {

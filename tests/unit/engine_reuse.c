@@ -212,7 +212,7 @@ static void test_hash(void)
     for (size_t bit = 0; bit < 8 * sizeof rgb; bit++) {
         rgb[bit / 8] ^= (uint8_t)(1u << bit % 8);
         galago_image_from_rgb(rgb, 12, 5, 36, &b, NULL);
-            CHECK(a->hash[0] != b->hash[0] && a->hash[1] != b->hash[1], "bit %zu", bit);
+        CHECK(a->hash[0] != b->hash[0] && a->hash[1] != b->hash[1], "bit %zu", bit);
         galago_image_destroy(b);
         rgb[bit / 8] ^= (uint8_t)(1u << bit % 8);
     }
