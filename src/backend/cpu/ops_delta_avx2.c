@@ -3,9 +3,10 @@
  *
  * One form of the rule serves prefill and decode. The rows of S transposed are independent of each other, so
  * four of them pass through a piece of tokens while they lie in the first cache, and the sum that the next
- * token needs (k . s) is taken in the same sweep that makes s: 4 operations a value and token. The chunked
- * form (docs/MODEL.md 2.2) needs 3.3 to 3.7 at chunks of 16 to 32, less than its triangular parts cost, and
- * it would give other last digits than decoding. Here prefill in any split gives the bits of token by token.
+ * token needs (k . s) is taken in the same sweep that makes s: 4 vector operations a value and token. The
+ * chunked form of docs/MODEL.md needs 3.25 (chunks of 16) to 3.5 (of 32) with its triangular parts, plus
+ * packing, and it would give other last digits than decoding does. Here prefill in any split gives the bits
+ * of token by token.
  */
 #include "backend/cpu/ops_avx2.h"
 #include "backend/cpu/ops_ref.h"
@@ -14,7 +15,7 @@
 
 /* ---- convolution ---- */
 
-enum { CONV_BLOCK = 64, CONV_MAX_TAPS = 8 };
+enum { CONV_BLOCK = 256, CONV_MAX_TAPS = 8 };
 
 typedef struct conv_args {
     float *y, *state;
@@ -22,25 +23,62 @@ typedef struct conv_args {
     size_t T, C, K;
 } conv_args;
 
+/* w [n, K] of some channels as taps [K][n]; eight channels of four taps at a time. */
+static void transpose_taps(float taps[][CONV_BLOCK], const float *w, size_t n, size_t K)
+{
+    size_t i = 0;
+    for (; K == 4 && i + 8 <= n; i += 8) {
+        __m256 r[4]; /* channel c in the lower half, c+4 in the upper */
+        UNROLL
+        for (size_t c = 0; c < 4; c++)
+            r[c] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(w + (i + c) * 4)),
+                                        _mm_loadu_ps(w + (i + c + 4) * 4), 1);
+        __m256 a = _mm256_unpacklo_ps(r[0], r[1]), b = _mm256_unpackhi_ps(r[0], r[1]);
+        __m256 c = _mm256_unpacklo_ps(r[2], r[3]), d = _mm256_unpackhi_ps(r[2], r[3]);
+        _mm256_storeu_ps(taps[0] + i, _mm256_shuffle_ps(a, c, 0x44));
+        _mm256_storeu_ps(taps[1] + i, _mm256_shuffle_ps(a, c, 0xee));
+        _mm256_storeu_ps(taps[2] + i, _mm256_shuffle_ps(b, d, 0x44));
+        _mm256_storeu_ps(taps[3] + i, _mm256_shuffle_ps(b, d, 0xee));
+    }
+    for (; i < n; i++)
+        for (size_t j = 0; j < K; j++) taps[j][i] = w[i * K + j];
+}
+
+/* One token of n channels: in[j] is the row that tap j meets. */
+INLINE void conv_row(float *y, float taps[][CONV_BLOCK], const float *const *in, size_t n, size_t K)
+{
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        __m256 sum = _mm256_mul_ps(_mm256_loadu_ps(taps[0] + i), _mm256_loadu_ps(in[0] + i));
+        UNROLL
+        for (size_t j = 1; j < K; j++)
+            sum = _mm256_fmadd_ps(_mm256_loadu_ps(taps[j] + i), _mm256_loadu_ps(in[j] + i), sum);
+        _mm256_storeu_ps(y + i, silu_avx2(sum));
+    }
+    if (i < n) {
+        __m256 sum = _mm256_mul_ps(load_n(taps[0] + i, n - i), load_n(in[0] + i, n - i));
+        for (size_t j = 1; j < K; j++)
+            sum = _mm256_fmadd_ps(load_n(taps[j] + i, n - i), load_n(in[j] + i, n - i), sum);
+        store_n(y + i, silu_avx2(sum), n - i);
+    }
+}
+
 /* Channels c .. c+n-1 through all tokens. */
 static void conv_block(const conv_args *a, size_t c, size_t n)
 {
     size_t C = a->C, K = a->K, T = a->T;
     float taps[CONV_MAX_TAPS][CONV_BLOCK];
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < K; j++) taps[j][i] = a->w[(c + i) * K + j];
+    transpose_taps(taps, a->w + c * K, n, K);
     for (size_t t = 0; t < T; t++) {
         const float *in[CONV_MAX_TAPS];
         for (size_t j = 0; j < K; j++) {
             size_t row = t + j; /* of the state, then x */
             in[j] = (row < K - 1 ? a->state + row * C : a->x + (row - (K - 1)) * C) + c;
         }
-        for (size_t i = 0; i < n; i += 8) {
-            __m256 sum = _mm256_setzero_ps();
-            for (size_t j = 0; j < K; j++)
-                sum = _mm256_fmadd_ps(load_n(taps[j] + i, n - i), load_n(in[j] + i, n - i), sum);
-            store_n(a->y + t * C + c + i, silu_avx2(sum), n - i);
-        }
+        if (K == 4)
+            conv_row(a->y + t * C + c, taps, in, n, 4);
+        else
+            conv_row(a->y + t * C + c, taps, in, n, K);
     }
     for (size_t j = 0; j + 1 < K; j++) {
         size_t row = T + j;
@@ -122,14 +160,16 @@ INLINE void delta_rows(const piece *p, float *s, size_t dk, size_t j, int R)
         UNROLL
         for (int r = 0; r < R; r++) recalled[r] = result[r] = _mm256_setzero_ps();
         for (size_t i = 0; i < dk; i += 8) {
-            __m256 kt = _mm256_loadu_ps(k + i), qt = _mm256_loadu_ps(q + i), kn = _mm256_loadu_ps(k_next + i);
+            __m256 kt = _mm256_loadu_ps(k + i);
             UNROLL
             for (int r = 0; r < R; r++) {
                 float *at = s + (size_t)r * dk + i;
                 __m256 st = _mm256_fmadd_ps(kt, d[r], _mm256_mul_ps(_mm256_loadu_ps(at), alpha));
                 _mm256_storeu_ps(at, st);
-                recalled[r] = _mm256_fmadd_ps(st, kn, recalled[r]);
-                result[r] = _mm256_fmadd_ps(st, qt, result[r]);
+                /* Loaded for each row: as operands in memory they cost no register, and there is none left.
+                 */
+                recalled[r] = _mm256_fmadd_ps(st, _mm256_loadu_ps(k_next + i), recalled[r]);
+                result[r] = _mm256_fmadd_ps(st, _mm256_loadu_ps(q + i), result[r]);
             }
         }
         if (R == 4)
