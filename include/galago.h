@@ -17,8 +17,8 @@
  * defaults. Every function that can fail returns a status and, where `e` is not NULL, a message for people in `*e`.
  * Strings are UTF-8. Whoever creates destroys; destroying NULL is allowed.
  *
- * Threads. A galago_model is immutable and may be shared by contexts in several threads. A galago_context and a
- * galago_image belong to one thread at a time; only galago_cancel() may be called from any thread (and from a signal
+ * Threads. A galago_model and a galago_image are immutable and may be shared by contexts in several threads. A
+ * galago_context belongs to one thread at a time; only galago_cancel() may be called from any thread (and from a signal
  * handler) while another thread is generating.
  */
 #ifndef GALAGO_H
@@ -259,10 +259,11 @@ GALAGO_API galago_status galago_generate(galago_context *c, const galago_message
                                          const galago_generate_params *params, galago_text_fn on_text, void *user,
                                          galago_result *result, galago_error *e);
 
-/* Pull instead of push: begin, then next until it returns GALAGO_OK with *size == 0 (finished), then result. */
+/* Pull instead of push: begin, then next until *done, then result. */
 GALAGO_API galago_status galago_generate_begin(galago_context *c, const galago_message *messages, size_t n_messages,
                                                const galago_generate_params *params, galago_error *e);
-/* Makes one token. *piece (possibly empty while a character is incomplete; see *done) lives until the next call. */
+/* Makes one token. *piece is empty while a character is incomplete; it lives until the next call. *done comes with the last
+ * piece; calls after it give an empty piece and *done again. */
 GALAGO_API galago_status galago_generate_next(galago_context *c, const char **piece, size_t *size, bool *done,
                                               galago_error *e);
 GALAGO_API void galago_generate_result(const galago_context *c, galago_result *result);
