@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""Collects what the pictures are drawn with: fonts cut down to Latin letters, and a word list.
+
+    python3 training/make_assets.py OUT        (Debian packages: see training/LICENSES.md; needs fontconfig and python3-fonttools)
+
+Writes OUT/fonts/*.ttf|otf, OUT/fonts-train.txt, OUT/fonts-held-out.txt and OUT/words.txt. Families are split, not files: no style of
+a held-out family is ever seen in training.
+"""
+import os
+import random
+import subprocess
+import sys
+
+from fontTools import subset
+from fontTools.ttLib import TTFont
+
+TRAIN = '''DejaVu Sans;DejaVu Serif;DejaVu Sans Mono;Liberation Sans;Liberation Serif;Liberation Mono;Noto Sans;Noto Serif;Lato;Roboto;Inter;
+EB Garamond;Cabin;Courier Prime;Charis SIL;Gentium Plus;Comfortaa;Carlito;Caladea;FreeSans;FreeSerif;FreeMono;Hack;Inconsolata;JetBrains Mono;
+Karla;Old Standard TT;Nimbus Sans;Nimbus Roman;Nimbus Mono PS;URW Bookman;C059;P052;URW Gothic;Linux Libertine O;Linux Biolinum O;Quicksand;
+Latin Modern Roman;Latin Modern Sans;Latin Modern Mono;TeX Gyre Adventor;TeX Gyre Heros;TeX Gyre Termes;Vollkorn;League Spartan;Dosis;Sora;Play;
+PT Sans;PT Serif;Go;Go Mono;Andika;Tuffy;Gillius ADF;Universalis ADF Std;Libris ADF Std;Roboto Slab;Jura;Averia Serif GWF;Averia Sans GWF;
+Comic Neue;Fantasque Sans Mono;Monoid;mononoki;Amiri;Yanone Kaffeesatz;Baskervald ADF Std;M PLUS 1;Anonymous Pro;Hermit;Agave;IBM 3270;
+Noto Sans Display;Noto Serif Display;Noto Sans Mono;Nimbus Sans Narrow;Liberation Sans Narrow;Gentium Book Plus;GFS Neohellenic;Romande ADF Std;
+Verana Sans;Mekanus ADF Std;Lobster Two;Kinnari;Loma;Garuda;Laksaman;Courier Prime Sans;League Mono;Ikarius ADF Std;PT Sans Narrow'''
+HELD_OUT = '''Open Sans;Cantarell;Fira Code;STIXGeneral;Caslon;GFS Didot;Linden Hill;Goudy Bookletter 1911;PT Mono;Berenis ADF Pro;Arundina Sans;
+Dustismo;Accanthis ADF Std;Roboto Condensed;Tribun ADF Std'''
+STYLES = ('regular', 'book', 'roman', 'medium', 'bold', 'italic', 'oblique', 'bold italic', 'light')
+
+
+def families(text):
+    return [f.strip() for f in text.replace('\n', '').split(';') if f.strip()]
+
+
+def files_of(family):
+    """At most four files of a family: regular, bold, italic, another."""
+    lines = subprocess.run(['fc-list', f'{family}:lang=en', 'file', 'style', 'family'], capture_output=True, text=True).stdout.splitlines()
+    found = {}
+    for line in sorted(lines):
+        path, _, rest = line.partition(': ')
+        name, _, style = rest.partition(':style=')
+        style = style.split(',')[0].lower()
+        if name.split(',')[0] == family and style in STYLES and path.endswith(('.ttf', '.otf', '.t1')) and style not in found:
+            found[style] = path
+    order = sorted(found, key=STYLES.index)
+    return [found[s] for s in order][:4]
+
+
+def cut(path, out):
+    options = subset.Options()
+    options.layout_features = []
+    options.notdef_outline = options.glyph_names = False
+    options.hinting = False
+    options.drop_tables += ['GSUB', 'GPOS', 'GDEF', 'MATH', 'BASE', 'JSTF', 'DSIG', 'FFTM']
+    font = subset.load_font(path, options)
+    s = subset.Subsetter(options)
+    s.populate(unicodes=list(range(0x20, 0x7f)) + list(range(0xa1, 0x180)) + [0x20ac, 0x2013, 0x2014, 0x2018, 0x2019, 0x201c, 0x201d])
+    s.subset(font)
+    subset.save_font(font, out, options)
+
+
+def main(out):
+    os.makedirs(os.path.join(out, 'fonts'), exist_ok=True)
+    for split, names in (('train', families(TRAIN)), ('held-out', families(HELD_OUT))):
+        with open(os.path.join(out, f'fonts-{split}.txt'), 'w') as listing:
+            for family in names:
+                paths = files_of(family)
+                if not paths:
+                    print('not installed:', family)
+                for path in paths:
+                    name = 'fonts/' + os.path.basename(path).replace(' ', '_')
+                    try:
+                        cut(path, os.path.join(out, name))
+                        listing.write(name + '\n')
+                    except Exception as e:
+                        print('left out:', path, e)
+    words = set()
+    for line in open('/usr/share/dict/american-english', encoding='utf-8'):
+        w = line.strip()
+        if w.isascii() and w.isalpha() and 2 <= len(w) <= 14 and w.islower():
+            words.add(w)
+    words = sorted(words)
+    random.Random(1).shuffle(words)
+    with open(os.path.join(out, 'words.txt'), 'w') as f:
+        f.write('\n'.join(words) + '\n')
+
+
+main(sys.argv[1])
