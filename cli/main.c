@@ -44,7 +44,7 @@ int main(int argc, char **argv)
     else if (!status) status = run_command(&o);
     free(o.args);
     /* A full disk behind a redirected answer shows only here. */
-    if (fflush(stdout) != 0 && status == EXIT_DONE) {
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == EXIT_DONE) {
         fprintf(stderr, "galago: the answer could not be written to standard output\n");
         status = EXIT_INPUT;
     }

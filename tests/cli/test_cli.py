@@ -280,10 +280,11 @@ def test_run():
     for bad, message in [(b'', 'JSON'), (b'[]', 'no messages'), (b'[{"role":"cook","content":"x"}]', 'cook'), (b'[{"role":"user"}]', 'content'),
                          (b'[{"role":"user","content":[{"type":"video"}]}]', 'video'), (b'{"messages":[', 'byte'),
                          (b'[{"role":"assistant","content":"x"}]', 'user'),
-                         (b'[{"role":"user","content":"x"},{"role":"system","content":"y"}]', 'system')]:
+                         (b'[{"role":"user","content":"x"},{"role":"system","content":"y"},{"role":"user","content":"z"}]', 'system')]:
         expect(2, ['run', '--messages', path('bad.json', bad)], err=message)
-    expect(2, ['run', '--prompt', 'word ' * 3000, '--ctx', '512'], err='--ctx')
-    expect(0, ['run', '--prompt', '', '--max-tokens', '4'])
+    expect(2, ['run', '--prompt', 'word ' * 1000, '--ctx', '512'], err='--ctx')
+    expect(2, ['run', '--prompt', 'word ' * 3000], err='at most 4096')
+    expect(2, ['run', '--prompt', ''], err='empty')
     expect(2, ['run', '--prompt', 'x', '--image', 'none.jpg'], err='none.jpg')
 
 
@@ -372,6 +373,14 @@ def test_eval():
     with open(os.path.join(folder, 'items.jsonl'), 'w') as f:
         f.write('{"image": "a.png"\n')
     expect(2, ['eval', folder], err='line 1')
+
+
+def test_demo_model():
+    """The trained weights still answer as well as when they were shipped: 92, 82 and 98 % of 50 each; 70 % leaves room for chance."""
+    j = json.loads(expect(0, ['eval', '--json', 'tests/data/demo_eval'], timeout=300)[0])
+    scores = {t['task']: t for t in j['tasks']}
+    for task in ['count', 'colour', 'shape']:
+        check(scores[task]['items'] == 50 and scores[task]['score'] >= 0.7, f'{task}: {scores[task]["score"]}')
 
 
 def test_bench():
