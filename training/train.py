@@ -263,7 +263,8 @@ def main():
                                               num_workers=max(1, args.threads // world), pin_memory=device.type == 'cuda'))
     params = list(model.parameters())
     loss_fn = torch.compile(loss_of, dynamic=False) if args.compile else loss_of
-    log = csv.writer(open(os.path.join(args.out, 'log.csv'), 'a', newline=''))
+    log_file = open(os.path.join(args.out, 'log.csv'), 'a', newline='', buffering=1)  # a line at a time: a killed run keeps its log
+    log = csv.writer(log_file)
     begin = told = time.time()
     sums, since, waited = [0.0] * len(BUCKETS), [0] * len(BUCKETS), 0.0
     seen, saved_at = 0, begin
