@@ -3,17 +3,13 @@
  * files).
  */
 #include "convert/convert.h"
+#include "model/weight_dims.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* clang-format off */
-typedef enum dim {
-    ONE_DIM, D_MODEL, D_MODEL_2, D_FF, N_VOCAB, Q_AND_GATE, KV_DIM, ATTN_DIM, CONV_DIM, CONV_KERNEL, V_DIM, N_V_HEADS,
-    V_HEAD_DIM, HEAD_DIM, VIS, VIS_3, VIS_FF, VIS_MERGED, VIS_POSITIONS,
-} dim;
-
 typedef enum scope { GLOBAL, HEAD, ALL_LAYERS, LINEAR_LAYERS, FULL_LAYERS, MTP, VISION, VISION_LAYERS } scope;
 
 /* Where value heads lie, which are put in another order when there are more of them than key heads. */
@@ -89,34 +85,6 @@ static const tensor_spec table[] = {
 
 /* clang-format on */
 
-static size_t dim_size(const model_config *c, dim d)
-{
-    const text_config *t = &c->text;
-    const vision_config *v = &c->vision;
-    switch (d) {
-    case ONE_DIM: return 1;
-    case D_MODEL: return t->d_model;
-    case D_MODEL_2: return 2 * (size_t)t->d_model;
-    case D_FF: return t->d_ff;
-    case N_VOCAB: return t->n_vocab;
-    case Q_AND_GATE: return 2 * (size_t)t->n_heads * t->head_dim;
-    case KV_DIM: return (size_t)t->n_kv_heads * t->head_dim;
-    case ATTN_DIM: return (size_t)t->n_heads * t->head_dim;
-    case CONV_DIM: return conv_dim(t);
-    case CONV_KERNEL: return t->conv_kernel;
-    case V_DIM: return (size_t)t->n_v_heads * t->v_head_dim;
-    case N_V_HEADS: return t->n_v_heads;
-    case V_HEAD_DIM: return t->v_head_dim;
-    case HEAD_DIM: return t->head_dim;
-    case VIS: return v->d_model;
-    case VIS_3: return 3 * (size_t)v->d_model;
-    case VIS_FF: return v->d_ff;
-    case VIS_MERGED: return (size_t)v->d_model * v->merge_size * v->merge_size;
-    case VIS_POSITIONS: return (size_t)v->position_side * v->position_side;
-    }
-    return 0;
-}
-
 /* ---- types ---- */
 
 static bool ends_with(const char *s, const char *end)
@@ -163,33 +131,17 @@ static conversion *add(conversion_list *l, error *e)
     return c;
 }
 
-static galago_status check_type(const weight *t, error *e)
-{
-    if (!dtype_get(t->type)->name || t->type == DTYPE_I32)
-        return fail(e, GALAGO_ERR_UNSUPPORTED, "%s: its data type (id %u) is not supported", t->name,
-                    (unsigned)t->type);
-    return GALAGO_OK;
-}
-
 /* The tensor of a checkpoint with as many values, whatever dimensions of 1 its shape has. */
 static galago_status find_source(const weights *w, const char *name, size_t rows, size_t cols,
                                  const weight **out, error *e)
 {
     const weight *t = weights_find(w, name);
     if (!t) return fail(e, GALAGO_ERR_FORMAT, "%s: the tensor is missing", name);
-    size_t want[2] = {rows, cols}, n = 0;
-    bool same = true;
-    for (uint32_t i = 0; i < t->n_dims && same; i++) {
-        if (t->shape[i] == 1) continue;
-        while (n < 2 && want[n] == 1) n++;
-        same = n < 2 && want[n++] == t->shape[i];
-    }
-    while (n < 2 && want[n] == 1) n++;
-    if (!same || n != 2)
+    if (!weight_shape_is(t, rows, cols))
         return fail(e, GALAGO_ERR_FORMAT, "%s: shape [%zu,%zu,%zu,%zu,%zu], expected [%zu,%zu]", name,
                     t->shape[0], t->shape[1], t->shape[2], t->shape[3], t->shape[4], rows, cols);
     *out = t;
-    return check_type(t, e);
+    return weight_check_type(t, e);
 }
 
 static galago_status plan_one(const weights *w, const model_config *m, const convert_types *types,
@@ -240,7 +192,7 @@ static galago_status plan_patch_embed(const weights *w, const model_config *m, c
         return fail(e, GALAGO_ERR_FORMAT, "%s: shape [%zu,%zu,%zu,%zu,%zu], expected [%zu,%zu,%zu,%zu,%zu]",
                     name, src->shape[0], src->shape[1], src->shape[2], src->shape[3], src->shape[4], want[0],
                     want[1], want[2], want[3], want[4]);
-    galago_status s = check_type(src, e);
+    galago_status s = weight_check_type(src, e);
     for (int frame = 0; frame < 2 && !s; frame++) {
         conversion *t = add(l, e);
         if (!t) return GALAGO_ERR_MEMORY;
@@ -294,7 +246,7 @@ static galago_status plan_gguf(const weights *w, const model_config *m, const co
     for (size_t i = 0; i < weights_count(w); i++) {
         const weight *src = weights_at(w, i);
         if (drop_mtp && m->text.n_mtp_layers && strncmp(src->name, mtp, strlen(mtp)) == 0) continue;
-        galago_status s = check_type(src, e);
+        galago_status s = weight_check_type(src, e);
         if (s) return s;
         conversion *t = add(l, e);
         if (!t) return GALAGO_ERR_MEMORY;

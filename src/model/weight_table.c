@@ -3,6 +3,7 @@
  * of them. Sources: Qwen3_5ForConditionalGeneration's state dict; docs/FORMAT.md for the GGUF names.
  */
 #include "model/network.h"
+#include "model/weight_dims.h"
 
 #include "base/quant.h"
 #include <math.h>
@@ -11,11 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum dim {
-    ONE_DIM, /* no second dimension */
-    D_MODEL, D_MODEL_2, D_FF, N_VOCAB, Q_AND_GATE, KV_DIM, ATTN_DIM, CONV_DIM, CONV_KERNEL, V_DIM, N_V_HEADS, V_HEAD_DIM,
-    HEAD_DIM, VIS, VIS_3, VIS_FF, VIS_MERGED, VIS_POSITIONS,
-} dim;
 
 typedef enum scope { GLOBAL, ALL_LAYERS, LINEAR_LAYERS, FULL_LAYERS, MTP, MTP_LAYER, VISION, VISION_LAYERS } scope;
 
@@ -114,34 +110,6 @@ static const weight_spec table[] = {
     {M(vision.merger_fc2.b), "model.visual.merger.linear_fc2.bias", "mm.2.bias", D_MODEL, ONE_DIM, VISION, VECTOR},
 };
 
-static size_t dim_size(const model_config *c, dim d)
-{
-    const text_config *t = &c->text;
-    const vision_config *v = &c->vision;
-    switch (d) {
-    case ONE_DIM: return 1;
-    case D_MODEL: return t->d_model;
-    case D_MODEL_2: return 2 * (size_t)t->d_model;
-    case D_FF: return t->d_ff;
-    case N_VOCAB: return t->n_vocab;
-    case Q_AND_GATE: return 2 * (size_t)t->n_heads * t->head_dim;
-    case KV_DIM: return (size_t)t->n_kv_heads * t->head_dim;
-    case ATTN_DIM: return (size_t)t->n_heads * t->head_dim;
-    case CONV_DIM: return conv_dim(t);
-    case CONV_KERNEL: return t->conv_kernel;
-    case V_DIM: return (size_t)t->n_v_heads * t->v_head_dim;
-    case N_V_HEADS: return t->n_v_heads;
-    case V_HEAD_DIM: return t->v_head_dim;
-    case HEAD_DIM: return t->head_dim;
-    case VIS: return v->d_model;
-    case VIS_3: return 3 * (size_t)v->d_model;
-    case VIS_FF: return v->d_ff;
-    case VIS_MERGED: return (size_t)v->d_model * v->merge_size * v->merge_size;
-    case VIS_POSITIONS: return (size_t)v->position_side * v->position_side;
-    }
-    return 0;
-}
-
 /* ---- from the file to the backend ------------------------------------------------------------------------------ */
 
 typedef struct loader {
@@ -232,26 +200,6 @@ static galago_status convert(const loader *ld, const weight *src, tensor *dst, k
     return c.failed ? fail(ld->e, GALAGO_ERR_MEMORY, "%s: not enough memory to convert it", src->name) : GALAGO_OK;
 }
 
-/* The same shape but for dimensions of 1, which containers add and drop (a convolution is [C,1,K] here, [C,K] there). */
-static bool shape_is(const weight *t, size_t rows, size_t cols)
-{
-    size_t want[2] = {rows, cols}, n = 0;
-    for (uint32_t i = 0; i < t->n_dims; i++) {
-        if (t->shape[i] == 1) continue;
-        while (n < 2 && want[n] == 1) n++;
-        if (n == 2 || want[n++] != t->shape[i]) return false;
-    }
-    while (n < 2 && want[n] == 1) n++;
-    return n == 2;
-}
-
-static galago_status check_type(const weight *t, error *e)
-{
-    if (!dtype_get(t->type)->name || t->type == DTYPE_I32)
-        return fail(e, GALAGO_ERR_UNSUPPORTED, "%s: its data type (id %u) is not supported", t->name, (unsigned)t->type);
-    return GALAGO_OK;
-}
-
 static void remember(loader *ld, const char *name, tensor t)
 {
     model *m = ld->m;
@@ -266,14 +214,14 @@ static galago_status load_weight(loader *ld, const weight_spec *spec, int index,
     const weight *src = weights_find(ld->w, name);
     if (!src) return fail(ld->e, GALAGO_ERR_FORMAT, "%s: the tensor is missing", name);
     size_t rows = dim_size(&ld->m->config, spec->rows), cols = dim_size(&ld->m->config, spec->cols);
-    if (!shape_is(src, rows, cols)) {
+    if (!weight_shape_is(src, rows, cols)) {
         char have[64] = "";
         for (uint32_t i = 0, n = 0; i < src->n_dims && n < 50; i++)
             n += (uint32_t)snprintf(have + n, sizeof have - n, i ? ",%zu" : "%zu", src->shape[i]);
         if (spec->cols == ONE_DIM) return fail(ld->e, GALAGO_ERR_FORMAT, "%s: shape [%s], expected [%zu]", name, have, rows);
         return fail(ld->e, GALAGO_ERR_FORMAT, "%s: shape [%s], expected [%zu,%zu]", name, have, rows, cols);
     }
-    galago_status s = check_type(src, ld->e);
+    galago_status s = weight_check_type(src, ld->e);
     if (s) return s;
 
     tensor t = {.n_dims = spec->cols == ONE_DIM ? 1 : 2, .shape = {rows, cols, 1, 1}};
@@ -316,7 +264,7 @@ static galago_status load_patch_embed(loader *ld)
             return fail(ld->e, GALAGO_ERR_FORMAT, "%s: shape [%zu,%zu,%zu,%zu,%zu] is not that of %u channels and patches of %u",
                         names[i], src[i]->shape[0], src[i]->shape[1], src[i]->shape[2], src[i]->shape[3], src[i]->shape[4],
                         v->in_channels, v->patch_size);
-        galago_status s = check_type(src[i], ld->e);
+        galago_status s = weight_check_type(src[i], ld->e);
         if (s) return s;
     }
     float *sum = malloc(n * sizeof *sum), *part = malloc(2 * n * sizeof *part);
