@@ -33,7 +33,8 @@ CLI_CFLAGS = -DGALAGO_HAVE_CURL $(shell pkg-config --cflags libcurl)
 CLI_LIBS   = $(shell pkg-config --libs libcurl)
 endif
 
-LIB_SRC  := $(sort $(wildcard src/*/*.c src/*/*/*.c))
+# What belongs to the wasm module alone.
+LIB_SRC  := $(filter-out %_wasm.c %_simd128.c src/wasm/%,$(sort $(wildcard src/*/*.c src/*/*/*.c)))
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/%.o)
 CLI_SRC  := $(sort $(wildcard cli/*.c))
 CLI_OBJ  := $(CLI_SRC:%.c=$(BUILD)/%.o)

@@ -48,6 +48,35 @@ typedef struct rope_params {
     uint8_t axis[128];     /* 0..n_axes-1 */
 } rope_params;
 
+/* What delta_mixer() works on; shapes as in causal_conv_silu(), delta_rule(), gated_rmsnorm(). */
+typedef struct delta_mixer_args {
+    tensor qkv, conv;                 /* input; scratch of the same shape */
+    tensor z, a, beta;                /* gate of the norm; raw projections of the gates */
+    tensor conv_w, decay, dt_bias, norm;
+    tensor conv_state, delta_state;
+    delta_params p;
+    float eps;
+} delta_mixer_args;
+
+/* What attention_mixer() works on. */
+typedef struct attention_mixer_args {
+    tensor query_gate, q;             /* projection of queries and gates; scratch for the queries [T, n_heads*head_dim] */
+    tensor k, v;                      /* projections [T, n_kv*head_dim]; k is changed */
+    head_view queries, gates;         /* where they lie in query_gate */
+    tensor q_norm, k_norm, cs;
+    tensor k_cache, v_cache;
+    size_t pos;
+    uint32_t n_heads, n_kv_heads, head_dim;
+    float scale, eps;
+} attention_mixer_args;
+
+/* How a token is chosen (galago_generate_params; 1 = off for top_p and repetition_penalty, 0 = off for the others). */
+typedef struct sample_params {
+    float temperature, top_p, min_p, repetition_penalty, presence_penalty, frequency_penalty;
+    uint32_t top_k;
+    uint64_t seed;
+} sample_params;
+
 typedef struct backend_ops {
     void (*destroy)(backend *b);
 
@@ -68,9 +97,14 @@ typedef struct backend_ops {
     void (*write)(backend *b, tensor dst, const void *bytes);
     /* t = 0, the whole tensor. */
     void (*clear)(backend *b, tensor t);
+    /* Hands what was recorded to the device. PENDING: nothing was handed over yet (kernels are being compiled, or enough is in
+     * flight); the same call again, later, goes on. The CPU is never pending. Errors: the first of anything recorded. */
     galago_status (*submit)(backend *b, error *e);
-    /* Copies a whole f32 or i32 tensor to the host; PENDING until it has arrived (the CPU is never pending). */
+    /* Copies a whole f32 or i32 tensor to the host as it is after all that was submitted; PENDING until it has arrived: the
+     * same call again, later. One such read at a time. */
     galago_status (*read)(backend *b, void *dst, tensor src, error *e);
+    /* After PENDING: lets the device make progress. PENDING when this host cannot wait and must come back later (a page). */
+    galago_status (*wait)(backend *b, error *e);
 
     /* ---- rows ---- */
     /* y[t,:] = table[ids[t],:]      y: [T,D]  table: [V,D] any weight dtype  ids: [T] i32, each < V */
@@ -99,6 +133,16 @@ typedef struct backend_ops {
     /* y = silu(gate) * up      all [T,F].  y may be gate. */
     void (*swiglu)(backend *b, tensor y, tensor gate, tensor up);
 
+    /* ---- products with what stands around them ----
+     * Each equals the simple ops its comment names, in that order (compose.c does just that); `h`, `up` are scratch whose contents
+     * are undefined afterwards. */
+    /* rmsnorm(h, x, norm, eps); matmul(y, h, l, n, STORE).     h: [T,K] */
+    void (*norm_matmul)(backend *b, const tensor *y, tensor x, tensor norm, float eps, const linear *const *l, size_t n,
+                        tensor h);
+    /* rmsnorm(h, x, norm, eps); y = gate(h); up = up(h); swiglu(y, y, up).     y, up_scratch: [T,F]  h: [T,K] */
+    void (*norm_swiglu)(backend *b, tensor y, tensor x, tensor norm, float eps, const linear *gate, const linear *up, tensor h,
+                        tensor up_scratch);
+
     /* ---- gated DeltaNet ---- */
     /* Depthwise causal convolution over time, then SiLU:
      * y[t,c] = silu(sum_{j<K} w[c,j] * in[t-K+1+j, c]), in = the state's K-1 rows, then x.
@@ -110,6 +154,9 @@ typedef struct backend_ops {
      * g = decay * softplus(a + dt_bias); q, k l2-normalised (eps 1e-6 inside the root), q / sqrt(dk). */
     void (*delta_rule)(backend *b, tensor o, tensor qkv, tensor a, tensor beta, tensor decay, tensor dt_bias, tensor state,
                        const delta_params *p);
+
+    /* causal_conv_silu(conv, qkv, conv_w, conv_state); delta_rule(o, conv, ...); gated_rmsnorm(o, o, z, norm, eps). */
+    void (*delta_mixer)(backend *b, tensor o, const delta_mixer_args *a);
 
     /* ---- attention ---- */
     /* cs[t,j,:] = cos, sin of pos[axis[j], t] * inv_freq[j]      cs: [T, 2*n_freq] f32  pos: [n_axes, T] i32.
@@ -128,10 +175,23 @@ typedef struct backend_ops {
                       float scale);
     /* y[t,h,:] = y[t,h,:] * sigmoid(gate head h of token t)     y: [T, n_heads*head_dim]  gate: [T, row] through gv */
     void (*sigmoid_gate)(backend *b, tensor y, tensor gate, head_view gv);
+    /* head_norm_rope of q out of query_gate into q and of k in place; kv_store; attention; sigmoid_gate by query_gate's gates. */
+    void (*attention_mixer)(backend *b, tensor o, const attention_mixer_args *a);
     /* Attention without a mask inside each segment [starts[i], starts[i+1]) of the N rows, i < n_segments.
      * qkv: [N, 3*D] (q, k, v, each head-major)  o: [N, D]  starts: host array of n_segments+1 values. */
     void (*segment_attention)(backend *b, tensor o, tensor qkv, const size_t *starts, size_t n_segments, uint32_t n_heads,
                               float scale);
+
+    /* ---- choosing the next token on the device; all NULL where the host chooses (the CPU backend) ---- */
+    /* ids[0] and ring[slot] = the next id by sampler_next()'s rules (engine/sample.h), from logits [1,V]; -1 when no allowed logit is a
+     * finite number. counts: [V] i32, bits 0..23 times in the answer (the chosen id's count is raised), bit 24 = in the prompt.
+     * runs: [n,2] i32, the ids that may be chosen. `draw` is the index of the draw within the answer. */
+    void (*sample)(backend *b, tensor ids, tensor ring, size_t slot, tensor logits, tensor counts, tensor runs,
+                   const sample_params *p, uint32_t draw);
+    /* Starts to copy a tensor as it is after all that was submitted; several may be under way. Errors: MEMORY, DEVICE_LOST. */
+    galago_status (*read_begin)(backend *b, tensor src, uint32_t *ticket, error *e);
+    /* PENDING until it has arrived; then its bytes, and the ticket is spent. dst NULL: not wanted any more (OK at once). */
+    galago_status (*read_poll)(backend *b, uint32_t ticket, void *dst, tensor src, error *e);
 } backend_ops;
 
 struct backend {
@@ -139,8 +199,16 @@ struct backend {
     char description[96]; /* "cpu (avx2, 2 threads)" */
 };
 
+/* Fills the composed ops (norm_matmul, norm_swiglu, delta_mixer, attention_mixer) that are NULL with ones that call the simple
+ * ops. (compose.c) */
+void backend_compose(backend_ops *ops);
+
 /* The CPU backend. `isa`: NULL or "auto", "ref" (portable C: the oracle), "avx2", "avx512". n_threads 0 = all processors.
  * Errors: ARGUMENT (an ISA that this machine lacks), MEMORY. */
 galago_status cpu_backend_create(const char *isa, uint32_t n_threads, backend **out, error *e);
+
+/* The WebGPU backend on the device that the host opened (in wasm) or that `library` gives (natively; NULL = found by its usual
+ * names). Errors: UNSUPPORTED (no library, no adapter: says what was looked for), MEMORY. */
+galago_status webgpu_backend_create(const char *library, backend **out, error *e);
 
 #endif

@@ -5,70 +5,70 @@
 #include "model/ops.h"
 #include "model/session.h"
 
-/* out = Wout norm(delta_rule(conv(Wqkv h))) silu(Wz h); added to the residual stream x. */
-static void gated_deltanet(session *s, uint32_t il, size_t T, tensor x, tensor h)
+/* out = Wout norm(delta_rule(conv(Wqkv h))) silu(Wz h), h = norm(x); added to the residual stream x. */
+static void gated_deltanet(session *s, uint32_t il, size_t T, tensor x)
 {
-    backend *b = s->b;
     const text_config *c = &s->model->config.text;
     const layer *l = &s->model->layers[il];
     layer_state *st = &s->layers[il];
-    tensor qkv = first_rows(s->t.qkv, T), conv = first_rows(s->t.conv, T), z = first_rows(s->t.z, T);
-    tensor a = first_rows(s->t.a, T), beta = first_rows(s->t.beta, T), o = first_rows(s->t.o, T);
+    tensor qkv = first_rows(s->t.qkv, T), z = first_rows(s->t.z, T), a = first_rows(s->t.a, T), beta = first_rows(s->t.beta, T);
+    tensor o = first_rows(s->t.o, T);
 
-    matmul_many(b, (tensor[]){qkv, z, a, beta}, h,
-                (const linear *[]){&l->delta.in_qkv, &l->delta.in_z, &l->delta.in_a, &l->delta.in_b}, 4);
-    b->ops->causal_conv_silu(b, conv, qkv, l->delta.conv, st->conv);
-    const delta_params p = {c->n_k_heads, c->n_v_heads, c->k_head_dim, c->v_head_dim, c->tiled_heads};
-    b->ops->delta_rule(b, o, conv, a, beta, l->delta.decay, l->delta.dt_bias, st->delta, &p);
-    b->ops->gated_rmsnorm(b, o, o, z, l->delta.norm, c->norm_eps);
-    matmul(b, x, o, &l->delta.out, EPILOGUE_ADD);
+    norm_matmul(s->b, (tensor[]){qkv, z, a, beta}, x, l->input_norm, c->norm_eps,
+                (const linear *[]){&l->delta.in_qkv, &l->delta.in_z, &l->delta.in_a, &l->delta.in_b}, 4, first_rows(s->t.h, T));
+    delta_mixer(s->b, o,
+                &(delta_mixer_args){
+                    .qkv = qkv, .conv = first_rows(s->t.conv, T), .z = z, .a = a, .beta = beta,
+                    .conv_w = l->delta.conv, .decay = l->delta.decay, .dt_bias = l->delta.dt_bias, .norm = l->delta.norm,
+                    .conv_state = st->conv, .delta_state = st->delta,
+                    .p = {c->n_k_heads, c->n_v_heads, c->k_head_dim, c->v_head_dim, c->tiled_heads},
+                    .eps = c->norm_eps,
+                });
+    matmul(s->b, x, o, &l->delta.out, EPILOGUE_ADD);
 }
 
-/* out = Wo (attention(q, k, v) sigmoid(gate)); added to x. */
-static void gated_attention(session *s, uint32_t il, size_t T, tensor x, tensor h)
+/* out = Wo (attention(q, k, v) sigmoid(gate)) of h = norm(x); added to x. */
+static void gated_attention(session *s, uint32_t il, size_t T, tensor x)
 {
-    backend *b = s->b;
     const text_config *c = &s->model->config.text;
     const layer *l = &s->model->layers[il];
     layer_state *st = &s->layers[il];
-    tensor qg = first_rows(s->t.query_gate, T), q = first_rows(s->t.q, T), attn = first_rows(s->t.attn, T);
-    tensor k = first_rows(s->t.k, T), v = first_rows(s->t.v, T), cs = first_rows(s->t.rope, T);
-    /* A head's rows of q_proj are its query, then its gate. */
-    const head_view queries = {c->n_heads, c->head_dim, 0, 2 * c->head_dim};
-    const head_view gates = {c->n_heads, c->head_dim, c->head_dim, 2 * c->head_dim};
-    const head_view q_plain = {c->n_heads, c->head_dim, 0, c->head_dim};
-    const head_view k_plain = {c->n_kv_heads, c->head_dim, 0, c->head_dim};
+    tensor qg = first_rows(s->t.query_gate, T), k = first_rows(s->t.k, T), v = first_rows(s->t.v, T);
+    tensor o = first_rows(s->t.attn, T);
 
-    matmul_many(b, (tensor[]){qg, k, v}, h, (const linear *[]){&l->attn.q, &l->attn.k, &l->attn.v}, 3);
-    b->ops->head_norm_rope(b, q, q_plain, qg, queries, l->attn.q_norm, c->norm_eps, cs);
-    b->ops->head_norm_rope(b, k, k_plain, k, k_plain, l->attn.k_norm, c->norm_eps, cs);
-    b->ops->kv_store(b, st->k_cache, st->v_cache, k, v, s->length);
-    b->ops->attention(b, attn, q, st->k_cache, st->v_cache, s->length, c->n_heads, c->attention_scale);
-    b->ops->sigmoid_gate(b, attn, qg, gates);
-    matmul(b, x, attn, &l->attn.o, EPILOGUE_ADD);
+    norm_matmul(s->b, (tensor[]){qg, k, v}, x, l->input_norm, c->norm_eps, (const linear *[]){&l->attn.q, &l->attn.k, &l->attn.v},
+                3, first_rows(s->t.h, T));
+    attention_mixer(s->b, o,
+                    &(attention_mixer_args){
+                        .query_gate = qg, .q = first_rows(s->t.q, T), .k = k, .v = v,
+                        /* A head's rows of q_proj are its query, then its gate. */
+                        .queries = {c->n_heads, c->head_dim, 0, 2 * c->head_dim},
+                        .gates = {c->n_heads, c->head_dim, c->head_dim, 2 * c->head_dim},
+                        .q_norm = l->attn.q_norm, .k_norm = l->attn.k_norm, .cs = first_rows(s->t.rope, T),
+                        .k_cache = st->k_cache, .v_cache = st->v_cache, .pos = s->length,
+                        .n_heads = c->n_heads, .n_kv_heads = c->n_kv_heads, .head_dim = c->head_dim,
+                        .scale = c->attention_scale, .eps = c->norm_eps,
+                    });
+    matmul(s->b, x, o, &l->attn.o, EPILOGUE_ADD);
 }
 
-/* Wdown (silu(Wgate h) * (Wup h)); added to x. */
-static void swiglu_mlp(session *s, const layer *l, size_t T, tensor x, tensor h)
+/* Wdown (silu(Wgate h) * (Wup h)), h = norm(x); added to x. */
+static void swiglu_mlp(session *s, const layer *l, size_t T, tensor x)
 {
-    tensor gate = first_rows(s->t.gate, T), up = first_rows(s->t.up, T);
-    matmul_many(s->b, (tensor[]){gate, up}, h, (const linear *[]){&l->mlp.gate, &l->mlp.up}, 2);
-    s->b->ops->swiglu(s->b, gate, gate, up);
+    tensor gate = first_rows(s->t.gate, T);
+    norm_swiglu(s->b, gate, x, l->post_norm, s->model->config.text.norm_eps, &l->mlp.gate, &l->mlp.up, first_rows(s->t.h, T),
+                first_rows(s->t.up, T));
     matmul(s->b, x, gate, &l->mlp.down, EPILOGUE_ADD);
 }
 
 static void decoder_layer(session *s, uint32_t il, size_t T, tensor x)
 {
     const layer *l = &s->model->layers[il];
-    float eps = s->model->config.text.norm_eps;
-    tensor h = first_rows(s->t.h, T);
-    rmsnorm(s->b, h, x, l->input_norm, eps);
     if (l->kind == LAYER_LINEAR)
-        gated_deltanet(s, il, T, x, h);
+        gated_deltanet(s, il, T, x);
     else
-        gated_attention(s, il, T, x, h);
-    rmsnorm(s->b, h, x, l->post_norm, eps);
-    swiglu_mlp(s, l, T, x, h);
+        gated_attention(s, il, T, x);
+    swiglu_mlp(s, l, T, x);
 }
 
 /* Embedding rows; where a picture stands, its vision rows instead (qwen3_5.md 7). */
@@ -98,9 +98,11 @@ void decoder_forward(session *s, size_t T, const layout *l, bool want_logits)
         session_tap(s, x, "layer.%u", il);
     }
     if (want_logits) {
-        rmsnorm(s->b, s->t.last, tensor_rows(x, T - 1, 1), m->norm, c->norm_eps);
-        session_tap(s, s->t.last, "norm");
-        matmul(s->b, s->t.logits, s->t.last, &m->head, EPILOGUE_STORE);
+        if (s->tap) {
+            rmsnorm(s->b, s->t.last, tensor_rows(x, T - 1, 1), m->norm, c->norm_eps);
+            session_tap(s, s->t.last, "norm");
+        }
+        norm_matmul(s->b, &s->t.logits, tensor_rows(x, T - 1, 1), m->norm, c->norm_eps, (const linear *[]){&m->head}, 1, s->t.last);
     }
     s->length += T;
 }

@@ -13,11 +13,20 @@ static inline void layernorm(backend *b, tensor y, tensor x, tensor w, tensor bi
 }
 /* y = epilogue(l(x)) */
 static inline void matmul(backend *b, tensor y, tensor x, const linear *l, epilogue ep) { b->ops->matmul(b, &y, x, &l, 1, ep); }
-/* y[i] = l[i](x), products that share their input. */
-static inline void matmul_many(backend *b, const tensor *y, tensor x, const linear *const *l, size_t n)
+/* y[i] = l[i](rmsnorm(x)), products that share their input; h is scratch. */
+static inline void norm_matmul(backend *b, const tensor *y, tensor x, tensor norm, float eps, const linear *const *l, size_t n,
+                               tensor h)
 {
-    b->ops->matmul(b, y, x, l, n, EPILOGUE_STORE);
+    b->ops->norm_matmul(b, y, x, norm, eps, l, n, h);
 }
+/* y = silu(gate(rmsnorm(x))) * up(rmsnorm(x)); h and up_scratch are scratch. */
+static inline void norm_swiglu(backend *b, tensor y, tensor x, tensor norm, float eps, const linear *gate, const linear *up, tensor h,
+                               tensor up_scratch)
+{
+    b->ops->norm_swiglu(b, y, x, norm, eps, gate, up, h, up_scratch);
+}
+static inline void delta_mixer(backend *b, tensor o, const delta_mixer_args *a) { b->ops->delta_mixer(b, o, a); }
+static inline void attention_mixer(backend *b, tensor o, const attention_mixer_args *a) { b->ops->attention_mixer(b, o, a); }
 
 /* Activation buffers are made for the largest T; a forward uses their beginning. */
 static inline tensor first_rows(tensor t, size_t n) { return tensor_rows(t, 0, n); }

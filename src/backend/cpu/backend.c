@@ -76,6 +76,13 @@ static void clear(backend *b, tensor t)
     memset(cpu_data(t), 0, tensor_bytes(t));
 }
 
+/* Nothing is ever pending here. */
+static galago_status wait_for_device(backend *b, error *e)
+{
+    (void)b, (void)e;
+    return GALAGO_OK;
+}
+
 static galago_status submit(backend *b, error *e)
 {
     cpu_backend *c = cpu_of(b);
@@ -146,6 +153,7 @@ galago_status cpu_backend_create(const char *isa, uint32_t n_threads, backend **
         .clear = clear,
         .submit = submit,
         .read = read_tensor,
+        .wait = wait_for_device,
         .copy = copy,
     };
     cpu_dispatch(&c->ops, use);

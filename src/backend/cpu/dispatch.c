@@ -2,6 +2,8 @@
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/matmul.h"
 
+#include <stddef.h>
+
 enum cpu_isa cpu_isa_best(void)
 {
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -36,6 +38,7 @@ void cpu_dispatch(backend_ops *ops, enum cpu_isa isa)
     const struct cpu_matmul_ops *products = cpu_matmul_select(isa);
     ops->matmul = products->matmul;
     ops->embed = products->embed;
-    /* A table of pointers and nothing else: every entry must be there. */
-    for (size_t i = 0; i < sizeof *ops / sizeof(void (*)(void)); i++) assert(((void (**)(void))(void *)ops)[i]);
+    backend_compose(ops);
+    /* A table of pointers and nothing else: every entry before the optional ones must be there. */
+    for (size_t i = 0; i < offsetof(backend_ops, sample) / sizeof(void (*)(void)); i++) assert(((void (**)(void))(void *)ops)[i]);
 }
