@@ -186,6 +186,9 @@ GALAGO_API galago_status galago_detokenize(const galago_model *m, const int32_t 
 
 typedef struct galago_context_params {
     uint32_t n_ctx; /* tokens of prompt and answer together; 0 = 4096 (or the model's own maximum, if lower) */
+    /* For hosts whose one thread must not be held (a page's worker): galago_generate_begin() lays the prompt out and returns;
+     * each galago_generate_next() does one bounded piece of work and returns GALAGO_PENDING until there is a token. */
+    bool never_wait;
 } galago_context_params;
 
 GALAGO_API galago_status galago_context_create(const galago_model *m, const galago_context_params *params,
@@ -220,6 +223,10 @@ typedef struct galago_generate_params {
     bool ignore_eos;           /* go on past the end tokens, for measurements */
     bool think;                /* let the model reason first */
     bool raw;                  /* messages[0].text is the rendered chat text, one <|image_pad|> per image: no template is added */
+    /* Tokens of this answer that the caller has already (an answer that was interrupted): it goes on behind them as if it had made
+     * them itself. They count for max_tokens and are part of the result, but not of the pieces. */
+    const int32_t *answer_ids;
+    size_t n_answer_ids;
     galago_progress_fn progress; /* vision and prefill */
     void *progress_user;
 } galago_generate_params;
@@ -262,7 +269,7 @@ GALAGO_API galago_status galago_generate(galago_context *c, const galago_message
 /* Pull instead of push: begin, then next until *done, then result. */
 GALAGO_API galago_status galago_generate_begin(galago_context *c, const galago_message *messages, size_t n_messages,
                                                const galago_generate_params *params, galago_error *e);
-/* Makes one token. *piece is empty while a character is incomplete; it lives until the next call. *done comes with the last
+/* Makes one token; with never_wait GALAGO_PENDING until there is one. *piece is empty while a character is incomplete; it lives until the next call. *done comes with the last
  * piece; calls after it give an empty piece and *done again. */
 GALAGO_API galago_status galago_generate_next(galago_context *c, const char **piece, size_t *size, bool *done,
                                               galago_error *e);

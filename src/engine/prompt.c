@@ -125,6 +125,8 @@ galago_status prompt_create(const galago_model *m, const galago_message *message
     if (!s)
         s = params->raw ? encode_raw(m, messages, n_messages, &ids, e)
                         : encode_messages(m, messages, n_messages, params->think, &ids, &history_end, e);
+    for (size_t i = 0; i < params->n_answer_ids && !s; i++)
+        if (!token_list_push(&ids, params->answer_ids[i])) s = fail(e, GALAGO_ERR_MEMORY, "not enough memory for the answer so far");
     if (!s && !(grids = malloc((out->n_images + 1) * sizeof *grids)))
         s = fail(e, GALAGO_ERR_MEMORY, "not enough memory for %zu images", out->n_images);
     if (!s) {

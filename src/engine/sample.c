@@ -118,21 +118,30 @@ static void remember(sampler *s, int32_t id)
     s->seen[s->n_seen++] = id;
 }
 
-void sampler_begin(sampler *s, const galago_generate_params *p, const int32_t *prompt, size_t n_prompt)
+static bool has_penalties(const sampler *s)
+{
+    return s->p.repetition_penalty != 1 || s->p.presence_penalty != 0 || s->p.frequency_penalty != 0;
+}
+
+static void count_drawn(sampler *s, int32_t id)
+{
+    if (id < 0 || (size_t)id >= s->n_vocab) return;
+    remember(s, id);
+    s->count[id]++;
+}
+
+void sampler_begin(sampler *s, const galago_generate_params *p, const int32_t *prompt, size_t n_prompt, const int32_t *drawn,
+                   size_t n_drawn)
 {
     for (size_t i = 0; i < s->n_seen; i++) s->count[s->seen[i]] = 0, s->known[s->seen[i]] = 0;
     s->n_seen = 0;
-    s->n_drawn = 0;
+    s->n_drawn = (uint32_t)n_drawn;
     s->p = *p;
     if (s->p.top_p == 0) s->p.top_p = 1;
     if (s->p.repetition_penalty == 0) s->p.repetition_penalty = 1;
     if (s->p.repetition_penalty != 1)
         for (size_t i = 0; i < n_prompt; i++) remember(s, prompt[i]);
-}
-
-static bool has_penalties(const sampler *s)
-{
-    return s->p.repetition_penalty != 1 || s->p.presence_penalty != 0 || s->p.frequency_penalty != 0;
+    for (size_t i = 0; has_penalties(s) && i < n_drawn; i++) count_drawn(s, drawn[i]);
 }
 
 static void apply_penalties(sampler *s, float *logits)
@@ -446,10 +455,7 @@ int32_t sampler_next(sampler *s, float *logits)
     if (penalties) restore_logits(s, logits);
     if (id < 0) return -1;
     s->n_drawn++;
-    if (penalties) {
-        remember(s, id);
-        s->count[id]++;
-    }
+    if (penalties) count_drawn(s, id);
     return id;
 }
 

@@ -22,8 +22,9 @@ void sampler_destroy(sampler *s);
 
 /* Starts an answer: forgets the one before. `p` has passed sample_check(); its sampling fields are copied.
  * `prompt` are the ids that the repetition penalty covers from the start; ids outside the vocabulary are
- * ignored. */
-void sampler_begin(sampler *s, const galago_generate_params *p, const int32_t *prompt, size_t n_prompt);
+ * ignored. `drawn` are the answer's ids that there are already: the next draw is the n_drawn-th. */
+void sampler_begin(sampler *s, const galago_generate_params *p, const int32_t *prompt, size_t n_prompt, const int32_t *drawn,
+                   size_t n_drawn);
 
 /*
  * The next id, or -1 when no allowed logit is a finite number. In this order: only defined ids; repetition

@@ -60,20 +60,54 @@ void session_save(session *s);
 /* Returns to the snapshot; its length is session_length() afterwards. False when there is none. */
 bool session_restore(session *s);
 
+/*
+ * Work comes in pieces that a host without threads can step through: one *_begin() checks and takes the work, then
+ * session_step() until *done. After GALAGO_PENDING the backend's wait() comes first, or the host's other work.
+ * session_abandon() gives work up between two steps; the state is then unknown (session_reset() or session_restore()).
+ */
+
 /* Vision tower and merger: patches [P, 3*ps*ps] (image_preprocess) of a picture -> its rows*cols/merge² rows, kept at vision
- * row `row` of the session until overwritten. `progress` may be NULL. Errors: ARGUMENT (too many patches: says the limit),
- * CANCELLED, DEVICE_LOST. */
+ * row `row` of the session until overwritten; one layer a step. `patches` must live until the work is done.
+ * Errors: ARGUMENT (too many patches: says the limit). */
+galago_status session_vision_begin(session *s, const float *patches, image_grid grid, size_t row, error *e);
+/* Runs tokens [first, first+n) of the layout; first == session_length(), n <= SESSION_BATCH; image tokens take their
+ * vision rows. With `want_logits` the logits of the last of them can be read afterwards. The layout must live until the work
+ * is done. Errors: ARGUMENT (beyond n_ctx). */
+galago_status session_prefill_begin(session *s, const layout *l, size_t first, size_t n, bool want_logits, error *e);
+/* Runs one token at index session_length(), position session_length() + rope_delta. `id` < 0: the one that session_sample() chose
+ * last, wherever it is. */
+galago_status session_decode_begin(session *s, int32_t id, int32_t rope_delta, error *e);
+/* Does the next piece. Errors: DEVICE_LOST, MEMORY. */
+galago_status session_step(session *s, bool *done, error *e);
+/* Fraction of the work that is done, 0..1. */
+double session_progress(const session *s);
+void session_abandon(session *s);
+
+/* The same, waiting for the end. `progress` ("vision") may be NULL. Errors: besides those above CANCELLED; UNSUPPORTED where the host
+ * cannot wait. */
 galago_status session_vision(session *s, const float *patches, image_grid grid, size_t row, galago_progress_fn progress,
                              void *user, error *e);
-
-/* Runs tokens [first, first+n) of the layout; first == session_length(), n <= SESSION_BATCH; image tokens take their
- * vision rows. With `want_logits` the logits of the last of them can be read afterwards.
- * Errors: ARGUMENT (beyond n_ctx), DEVICE_LOST. */
 galago_status session_prefill(session *s, const layout *l, size_t first, size_t n, bool want_logits, error *e);
-/* Runs one token at index session_length(), position session_length() + rope_delta. */
 galago_status session_decode(session *s, int32_t id, int32_t rope_delta, error *e);
-/* Logits [n_vocab] of the latest token for which they were wanted. */
+
+/* Logits [n_vocab] of the latest token for which they were wanted. PENDING until they have arrived. */
 galago_status session_logits(session *s, float *out, error *e);
+
+/* Whether the backend chooses tokens itself: then session_sample() may be used, several steps ahead of their ids. */
+bool session_samples(const session *s);
+/* Starts an answer of the device's own choosing. `counts` [n_vocab]: how often each token was chosen before, bit 24 = it is in
+ * the prompt (NULL = none); runs [n_runs][2]: the ids that may be chosen (first, end). Errors: MEMORY. */
+galago_status session_sample_begin(session *s, const int32_t *counts, const int32_t *runs, size_t n_runs, error *e);
+/* Chooses a token from the latest logits on the device, the draw-th of the answer; session_step() hands it over together with what
+ * was begun before it, or alone. */
+void session_sample(session *s, const sample_params *p, uint32_t draw);
+/* Chosen ids, read late: a ticket for draws [first, first + n), which must have been handed over and must not wrap in a ring of
+ * SESSION_RING. */
+galago_status session_ids_begin(session *s, uint32_t first, uint32_t n, uint32_t *ticket, error *e);
+/* PENDING until they are there. ids NULL: not wanted any more. */
+galago_status session_ids_poll(session *s, uint32_t ticket, uint32_t n, int32_t *ids, error *e);
+/* Draws whose ids are kept; runs of ids that a device takes. */
+enum { SESSION_RING = 64, SESSION_MAX_RUNS = 1024 };
 
 /* For tests: called with every named intermediate result of a forward, in order ("vision.patch_embed", "vision.block.3",
  * "vision.rows", "embed", "layer.5", "norm"); the tensor is read with the backend's read(). */

@@ -16,7 +16,7 @@ typedef struct want {
     tensor *t;
     dtype type;
     size_t a, b, c; /* shape; c = 0: two dimensions, b = c = 0: one */
-    bool scratch;
+    enum { STATE, SCRATCH, CHOOSING } use; /* CHOOSING: scratch of backends that choose tokens */
 } want;
 
 typedef bool (*want_fn)(void *user, want w);
@@ -34,14 +34,14 @@ static bool each_tensor(const model_config *m, session *s, layer_state *layers, 
     for (uint32_t il = 0; il < c->n_layers; il++) {
         layer_state *l = &layers[il];
         const want linear_state[] = {
-            {&l->conv, DTYPE_F32, c->conv_kernel - 1u, conv, 0, false},
-            {&l->saved_conv, DTYPE_F32, c->conv_kernel - 1u, conv, 0, false},
-            {&l->delta, DTYPE_F32, c->n_v_heads, c->v_head_dim, c->k_head_dim, false},
-            {&l->saved_delta, DTYPE_F32, c->n_v_heads, c->v_head_dim, c->k_head_dim, false},
+            {&l->conv, DTYPE_F32, c->conv_kernel - 1u, conv, 0, STATE},
+            {&l->saved_conv, DTYPE_F32, c->conv_kernel - 1u, conv, 0, STATE},
+            {&l->delta, DTYPE_F32, c->n_v_heads, c->v_head_dim, c->k_head_dim, STATE},
+            {&l->saved_delta, DTYPE_F32, c->n_v_heads, c->v_head_dim, c->k_head_dim, STATE},
         };
         const want full_state[] = {
-            {&l->k_cache, cache, c->n_kv_heads, n_ctx, c->head_dim, false},
-            {&l->v_cache, cache, c->n_kv_heads, n_ctx, c->head_dim, false},
+            {&l->k_cache, cache, c->n_kv_heads, n_ctx, c->head_dim, STATE},
+            {&l->v_cache, cache, c->n_kv_heads, n_ctx, c->head_dim, STATE},
         };
         bool is_linear = c->layers[il] == LAYER_LINEAR;
         const want *list = is_linear ? linear_state : full_state;
@@ -49,42 +49,49 @@ static bool each_tensor(const model_config *m, session *s, layer_state *layers, 
             if (!f(user, list[i])) return false;
     }
     const want text[] = {
-        {&s->t.ids, DTYPE_I32, T, 0, 0, true},
-        {&s->t.pos, DTYPE_I32, 3, T, 0, true},
-        {&s->t.x, DTYPE_F32, T, c->d_model, 0, true},
-        {&s->t.h, DTYPE_F32, T, c->d_model, 0, true},
-        {&s->t.qkv, DTYPE_F32, T, conv, 0, true},
-        {&s->t.conv, DTYPE_F32, T, conv, 0, true},
-        {&s->t.z, DTYPE_F32, T, V, 0, true},
-        {&s->t.o, DTYPE_F32, T, V, 0, true},
-        {&s->t.a, DTYPE_F32, T, c->n_v_heads, 0, true},
-        {&s->t.beta, DTYPE_F32, T, c->n_v_heads, 0, true},
-        {&s->t.query_gate, DTYPE_F32, T, 2 * Q, 0, true},
-        {&s->t.q, DTYPE_F32, T, Q, 0, true},
-        {&s->t.attn, DTYPE_F32, T, Q, 0, true},
-        {&s->t.k, DTYPE_F32, T, KV, 0, true},
-        {&s->t.v, DTYPE_F32, T, KV, 0, true},
-        {&s->t.rope, DTYPE_F32, T, 2 * (size_t)c->rope.n_freq, 0, true},
-        {&s->t.gate, DTYPE_F32, T, c->d_ff, 0, true},
-        {&s->t.up, DTYPE_F32, T, c->d_ff, 0, true},
-        {&s->t.last, DTYPE_F32, 1, c->d_model, 0, true},
-        {&s->t.logits, DTYPE_F32, 1, c->n_vocab, 0, true},
+        {&s->t.ids, DTYPE_I32, T, 0, 0, SCRATCH},
+        {&s->t.pos, DTYPE_I32, 3, T, 0, SCRATCH},
+        {&s->t.x, DTYPE_F32, T, c->d_model, 0, SCRATCH},
+        {&s->t.h, DTYPE_F32, T, c->d_model, 0, SCRATCH},
+        {&s->t.qkv, DTYPE_F32, T, conv, 0, SCRATCH},
+        {&s->t.conv, DTYPE_F32, T, conv, 0, SCRATCH},
+        {&s->t.z, DTYPE_F32, T, V, 0, SCRATCH},
+        {&s->t.o, DTYPE_F32, T, V, 0, SCRATCH},
+        {&s->t.a, DTYPE_F32, T, c->n_v_heads, 0, SCRATCH},
+        {&s->t.beta, DTYPE_F32, T, c->n_v_heads, 0, SCRATCH},
+        {&s->t.query_gate, DTYPE_F32, T, 2 * Q, 0, SCRATCH},
+        {&s->t.q, DTYPE_F32, T, Q, 0, SCRATCH},
+        {&s->t.attn, DTYPE_F32, T, Q, 0, SCRATCH},
+        {&s->t.k, DTYPE_F32, T, KV, 0, SCRATCH},
+        {&s->t.v, DTYPE_F32, T, KV, 0, SCRATCH},
+        {&s->t.rope, DTYPE_F32, T, 2 * (size_t)c->rope.n_freq, 0, SCRATCH},
+        {&s->t.gate, DTYPE_F32, T, c->d_ff, 0, SCRATCH},
+        {&s->t.up, DTYPE_F32, T, c->d_ff, 0, SCRATCH},
+        {&s->t.last, DTYPE_F32, 1, c->d_model, 0, SCRATCH},
+        {&s->t.logits, DTYPE_F32, 1, c->n_vocab, 0, SCRATCH},
     };
     for (size_t i = 0; i < sizeof text / sizeof *text; i++)
         if (!f(user, text[i])) return false;
+    const want choosing[] = {
+        {&s->t.ring, DTYPE_I32, SESSION_RING, 0, 0, CHOOSING},
+        {&s->t.counts, DTYPE_I32, c->n_vocab, 0, 0, CHOOSING},
+        {&s->t.runs, DTYPE_I32, SESSION_MAX_RUNS, 2, 0, CHOOSING},
+    };
+    for (size_t i = 0; i < sizeof choosing / sizeof *choosing; i++)
+        if (!f(user, choosing[i])) return false;
     if (!v->n_layers) return true;
     size_t N = max_patches, merged = (size_t)v->d_model * v->merge_size * v->merge_size;
     const want vision[] = {
-        {&s->v.patches, DTYPE_F32, VISION_PIECE, 3 * (size_t)v->patch_size * v->patch_size, 0, true},
-        {&s->v.x, DTYPE_F32, N, v->d_model, 0, true},
-        {&s->v.h, DTYPE_F32, N, v->d_model, 0, true},
-        {&s->v.qkv, DTYPE_F32, N, 3 * (size_t)v->d_model, 0, true},
-        {&s->v.ff, DTYPE_F32, VISION_PIECE, largest(v->d_ff, merged), 0, true},
-        {&s->v.pos, DTYPE_I32, 2, N, 0, true},
-        {&s->v.rope, DTYPE_F32, N, v->d_model / v->n_heads, 0, true},
-        {&s->v.index, DTYPE_I32, N, 4, 0, true},
-        {&s->v.weight, DTYPE_F32, N, 4, 0, true},
-        {&s->v.rows, DTYPE_F32, n_ctx, c->d_model, 0, true},
+        {&s->v.patches, DTYPE_F32, VISION_PIECE, 3 * (size_t)v->patch_size * v->patch_size, 0, SCRATCH},
+        {&s->v.x, DTYPE_F32, N, v->d_model, 0, SCRATCH},
+        {&s->v.h, DTYPE_F32, N, v->d_model, 0, SCRATCH},
+        {&s->v.qkv, DTYPE_F32, N, 3 * (size_t)v->d_model, 0, SCRATCH},
+        {&s->v.ff, DTYPE_F32, VISION_PIECE, largest(v->d_ff, merged), 0, SCRATCH},
+        {&s->v.pos, DTYPE_I32, 2, N, 0, SCRATCH},
+        {&s->v.rope, DTYPE_F32, N, v->d_model / v->n_heads, 0, SCRATCH},
+        {&s->v.index, DTYPE_I32, N, 4, 0, SCRATCH},
+        {&s->v.weight, DTYPE_F32, N, 4, 0, SCRATCH},
+        {&s->v.rows, DTYPE_F32, n_ctx, c->d_model, 0, SCRATCH},
     };
     for (size_t i = 0; i < sizeof vision / sizeof *vision; i++)
         if (!f(user, vision[i])) return false;
@@ -100,7 +107,7 @@ static tensor wanted_tensor(want w)
 static bool add_bytes(void *user, want w)
 {
     session_plan *p = user;
-    *(w.scratch ? &p->scratch_bytes : &p->state_bytes) += tensor_bytes(wanted_tensor(w));
+    *(w.use == STATE ? &p->state_bytes : &p->scratch_bytes) += tensor_bytes(wanted_tensor(w));
     return true;
 }
 
@@ -123,6 +130,7 @@ static bool make_tensor(void *user, want w)
 {
     maker *k = user;
     session *s = k->s;
+    if (w.use == CHOOSING && !s->b->ops->sample) return true;
     tensor t = wanted_tensor(w);
     size_t size = tensor_bytes(t);
     k->status = s->b->ops->buffer_create(s->b, size ? size : 4, &t.buffer, k->e);
@@ -224,32 +232,148 @@ bool session_restore(session *s)
 
 /* ---- steps -------------------------------------------------------------------------------------------------- */
 
-static galago_status step(session *s, const int32_t *ids, const int32_t *pos, size_t T, const layout *l, bool want_logits, error *e)
+static galago_status begin_forward(session *s, const int32_t *ids, const int32_t *pos, size_t T, const layout *l, bool want_logits,
+                                   error *e)
 {
+    assert(s->work.kind == WORK_NONE);
     if (s->length + T > s->n_ctx)
         return fail(e, GALAGO_ERR_ARGUMENT, "%zu tokens do not fit the context of %u (raise --ctx)", s->length + T, s->n_ctx);
-    s->b->ops->write(s->b, first_values(s->t.ids, T), ids);
+    if (ids) s->b->ops->write(s->b, first_values(s->t.ids, T), ids);
     s->b->ops->write(s->b, axes_by(s->t.pos, 3, T), pos);
     decoder_forward(s, T, l, want_logits);
-    return s->b->ops->submit(s->b, e);
+    s->work = (session_work){.kind = WORK_FORWARD, .recorded = true, .n = 1};
+    return GALAGO_OK;
 }
 
-galago_status session_prefill(session *s, const layout *l, size_t first, size_t n, bool want_logits, error *e)
+galago_status session_prefill_begin(session *s, const layout *l, size_t first, size_t n, bool want_logits, error *e)
 {
     assert(first == s->length && n >= 1 && n <= SESSION_BATCH && first + n <= l->n);
     for (size_t axis = 0; axis < 3; axis++)
         memcpy(s->host_pos + axis * n, l->pos + axis * l->n + first, n * sizeof *s->host_pos);
-    return step(s, l->ids + first, s->host_pos, n, l, want_logits, e);
+    return begin_forward(s, l->ids + first, s->host_pos, n, l, want_logits, e);
+}
+
+galago_status session_decode_begin(session *s, int32_t id, int32_t rope_delta, error *e)
+{
+    int32_t p = (int32_t)s->length + rope_delta;
+    const int32_t pos[3] = {p, p, p};
+    return begin_forward(s, id < 0 ? NULL : &id, pos, 1, NULL, true, e);
+}
+
+galago_status session_step(session *s, bool *done, error *e)
+{
+    *done = s->work.kind == WORK_NONE;
+    if (*done) return GALAGO_OK;
+    if (!s->work.recorded) {
+        vision_record(s);
+        s->work.recorded = true;
+    }
+    galago_status st = s->b->ops->submit(s->b, e);
+    if (st == GALAGO_PENDING) return st;
+    s->work.recorded = false;
+    s->work.at++;
+    *done = st || s->work.at == s->work.n;
+    if (*done) s->work = (session_work){0};
+    return st;
+}
+
+double session_progress(const session *s)
+{
+    return s->work.kind == WORK_NONE ? 1 : (double)s->work.at / (double)s->work.n;
+}
+
+void session_abandon(session *s)
+{
+    /* What was recorded would run with the next submit: better now, with its outcome unread. */
+    if (s->work.recorded) s->b->ops->submit(s->b, NULL);
+    s->work = (session_work){0};
+}
+
+/* Steps until the end. */
+static galago_status finish(session *s, galago_progress_fn progress, void *user, error *e)
+{
+    for (bool done = false; !done;) {
+        galago_status st = session_step(s, &done, e);
+        if (st == GALAGO_PENDING) {
+            st = s->b->ops->wait(s->b, e);
+            if (st == GALAGO_PENDING)
+                st = fail(e, GALAGO_ERR_UNSUPPORTED, "this host cannot wait for the device: the work must be stepped through");
+        } else if (!st && progress && !progress(user, "vision", session_progress(s))) {
+            st = fail(e, GALAGO_CANCELLED, "cancelled while looking at a picture");
+        }
+        if (st) {
+            session_abandon(s);
+            return st;
+        }
+    }
+    return GALAGO_OK;
+}
+
+galago_status session_vision(session *s, const float *patches, image_grid grid, size_t row, galago_progress_fn progress,
+                             void *user, error *e)
+{
+    galago_status st = session_vision_begin(s, patches, grid, row, e);
+    return st ? st : finish(s, progress, user, e);
+}
+
+galago_status session_prefill(session *s, const layout *l, size_t first, size_t n, bool want_logits, error *e)
+{
+    galago_status st = session_prefill_begin(s, l, first, n, want_logits, e);
+    return st ? st : finish(s, NULL, NULL, e);
 }
 
 galago_status session_decode(session *s, int32_t id, int32_t rope_delta, error *e)
 {
-    int32_t p = (int32_t)s->length + rope_delta;
-    const int32_t pos[3] = {p, p, p};
-    return step(s, &id, pos, 1, NULL, true, e);
+    galago_status st = session_decode_begin(s, id, rope_delta, e);
+    return st ? st : finish(s, NULL, NULL, e);
 }
 
 galago_status session_logits(session *s, float *out, error *e) { return s->b->ops->read(s->b, out, s->t.logits, e); }
+
+/* ---- the device chooses -------------------------------------------------------------------------------------- */
+
+bool session_samples(const session *s) { return s->b->ops->sample != NULL; }
+
+galago_status session_sample_begin(session *s, const int32_t *counts, const int32_t *runs, size_t n_runs, error *e)
+{
+    assert(session_samples(s) && n_runs >= 1);
+    if (n_runs > SESSION_MAX_RUNS)
+        return fail(e, GALAGO_ERR_UNSUPPORTED, "%zu runs of ids: the device chooses among at most %d", n_runs, SESSION_MAX_RUNS);
+    if (counts)
+        s->b->ops->write(s->b, s->t.counts, counts);
+    else
+        s->b->ops->clear(s->b, s->t.counts);
+    s->b->ops->write(s->b, tensor_rows(s->t.runs, 0, n_runs), runs);
+    s->n_runs = n_runs;
+    return GALAGO_OK;
+}
+
+void session_sample(session *s, const sample_params *p, uint32_t draw)
+{
+    s->b->ops->sample(s->b, first_values(s->t.ids, 1), s->t.ring, draw % SESSION_RING, s->t.logits, s->t.counts,
+                      tensor_rows(s->t.runs, 0, s->n_runs), p, draw);
+    if (s->work.kind == WORK_NONE) s->work = (session_work){.kind = WORK_FORWARD, .recorded = true, .n = 1};
+}
+
+/* Draws [first, first+n) in the ring; they do not wrap. */
+static tensor ring_slots(const session *s, uint32_t first, uint32_t n)
+{
+    tensor t = s->t.ring;
+    t.offset_bytes += (first % SESSION_RING) * sizeof(int32_t);
+    t.shape[0] = n;
+    return t;
+}
+
+galago_status session_ids_begin(session *s, uint32_t first, uint32_t n, uint32_t *ticket, error *e)
+{
+    assert(n >= 1 && first % SESSION_RING + n <= SESSION_RING);
+    return s->b->ops->read_begin(s->b, ring_slots(s, first, n), ticket, e);
+}
+
+galago_status session_ids_poll(session *s, uint32_t ticket, uint32_t n, int32_t *ids, error *e)
+{
+    return s->b->ops->read_poll(s->b, ticket, ids, ring_slots(s, 0, n), e);
+}
 
 void session_set_tap(session *s, session_tap_fn tap, void *user)
 {

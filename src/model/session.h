@@ -7,6 +7,18 @@
 /* Rows of the vision tower's MLP and of its input that are worked on at once: keeps the widest activation small. */
 enum { VISION_PIECE = 512 };
 
+typedef enum work_kind { WORK_NONE, WORK_VISION, WORK_FORWARD } work_kind;
+
+/* What session_step() is at. */
+typedef struct session_work {
+    work_kind kind;
+    bool recorded;  /* the piece is recorded but not handed over */
+    size_t at, n;   /* pieces done, of all */
+    /* vision */
+    const float *patches;
+    size_t n_patches, row;
+} session_work;
+
 /* What a layer remembers. */
 typedef struct layer_state {
     tensor conv;             /* [conv_kernel-1, conv_dim] f32 */
@@ -36,6 +48,7 @@ struct session {
         tensor rope;                 /* [T, 2*n_freq] */
         tensor gate, up;             /* [T, d_ff] */
         tensor last, logits;         /* [1, d_model], [1, n_vocab] */
+        tensor ring, counts, runs;   /* device sampling: [SESSION_RING], [n_vocab], [n_runs, 2] i32; else absent */
     } t;
     /* Vision: N patches, N/merge² rows. */
     struct {
@@ -50,13 +63,18 @@ struct session {
         void *host;          /* positions, indices and weights before they are written */
     } v;
     int32_t *host_pos; /* [3, SESSION_BATCH] */
+    size_t n_runs;     /* rows of t.runs in use */
 
     buffer **buffers; /* everything made with the session, for destroying it */
     size_t n_buffers, capacity;
 
+    session_work work;
     session_tap_fn tap;
     void *tap_user;
 };
+
+/* Records piece work.at of the picture at hand. (vision.c) */
+void vision_record(session *s);
 
 /* Decoder over T tokens that t.ids and t.pos describe, from s->length on; vision rows of `l` spliced in (l may be NULL).
  * (decoder.c) */

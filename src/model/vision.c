@@ -44,17 +44,13 @@ static void position_corners(const vision_config *v, image_grid g, const int32_t
     }
 }
 
-/* x = patch embedding + interpolated positions. */
-static void embed_patches(session *s, const float *patches, size_t N, tensor x)
+/* x = patch embedding, VISION_PIECE patches from `first` on. */
+static void embed_patches(session *s, size_t first)
 {
-    size_t row = tensor_row(s->v.patches);
-    for (size_t first = 0; first < N; first += VISION_PIECE) {
-        size_t n = N - first < VISION_PIECE ? N - first : VISION_PIECE;
-        tensor in = first_rows(s->v.patches, n);
-        s->b->ops->write(s->b, in, patches + first * row);
-        matmul(s->b, tensor_rows(x, first, n), in, &s->model->vision.patch_embed, EPILOGUE_STORE);
-    }
-    s->b->ops->add_interpolated(s->b, x, s->model->vision.positions, first_rows(s->v.index, N), first_rows(s->v.weight, N));
+    size_t row = tensor_row(s->v.patches), N = s->work.n_patches, n = N - first < VISION_PIECE ? N - first : VISION_PIECE;
+    tensor in = first_rows(s->v.patches, n);
+    s->b->ops->write(s->b, in, s->work.patches + first * row);
+    matmul(s->b, tensor_rows(s->v.x, first, n), in, &s->model->vision.patch_embed, EPILOGUE_STORE);
 }
 
 /* x += proj(attention(LN1 x)); x += fc2(gelu(fc1(LN2 x))) */
@@ -98,12 +94,14 @@ static void merge_patches(session *s, size_t N, tensor x, tensor rows)
     }
 }
 
-galago_status session_vision(session *s, const float *patches, image_grid grid, size_t row, galago_progress_fn progress,
-                             void *user, error *e)
+/* Pieces: the patches (each piece fills the buffer of patches, so it must be on its way before the next), the layers, the merger. */
+static size_t n_embed_pieces(size_t n_patches) { return (n_patches + VISION_PIECE - 1) / VISION_PIECE; }
+
+galago_status session_vision_begin(session *s, const float *patches, image_grid grid, size_t row, error *e)
 {
-    const model *m = s->model;
-    const vision_config *v = &m->config.vision;
+    const vision_config *v = &s->model->config.vision;
     size_t N = (size_t)grid.rows * grid.cols, n_rows = N / ((size_t)v->merge_size * v->merge_size);
+    assert(s->work.kind == WORK_NONE);
     if (!v->n_layers) return fail(e, GALAGO_ERR_ARGUMENT, "this model has no vision part");
     if (N > s->max_patches)
         return fail(e, GALAGO_ERR_ARGUMENT, "a picture of %zu patches; this context was made for %u (lower max-pixels)", N,
@@ -118,22 +116,34 @@ galago_status session_vision(session *s, const float *patches, image_grid grid, 
     position_corners(v, grid, pos, pos + N, N, index, share);
     s->b->ops->write(s->b, first_rows(s->v.index, N), index);
     s->b->ops->write(s->b, first_rows(s->v.weight, N), share);
-    tensor pos_t = axes_by(s->v.pos, 2, N), cs = first_rows(s->v.rope, N), x = first_rows(s->v.x, N);
-    s->b->ops->write(s->b, pos_t, pos);
-    s->b->ops->rope_table(s->b, cs, pos_t, &s->v.rope_params);
+    s->b->ops->write(s->b, axes_by(s->v.pos, 2, N), pos);
+    s->work = (session_work){
+        .kind = WORK_VISION, .n = n_embed_pieces(N) + v->n_layers + 1, .patches = patches, .n_patches = N, .row = row};
+    return GALAGO_OK;
+}
 
-    embed_patches(s, patches, N, x);
-    session_tap(s, x, "vision.patch_embed");
-    for (uint32_t il = 0; il < v->n_layers; il++) {
-        vision_block(s, &m->vision.layers[il], N, x, cs);
-        session_tap(s, x, "vision.block.%u", il);
-        galago_status st = s->b->ops->submit(s->b, e);
-        if (st) return st;
-        if (progress && !progress(user, "vision", (il + 1.0) / v->n_layers))
-            return fail(e, GALAGO_CANCELLED, "cancelled while looking at a picture");
+void vision_record(session *s)
+{
+    const model *m = s->model;
+    const vision_config *v = &m->config.vision;
+    size_t N = s->work.n_patches, n_rows = N / ((size_t)v->merge_size * v->merge_size), embeds = n_embed_pieces(N);
+    tensor cs = first_rows(s->v.rope, N), x = first_rows(s->v.x, N);
+    if (s->work.at < embeds) {
+        embed_patches(s, s->work.at * VISION_PIECE);
+        return;
     }
-    tensor rows = tensor_rows(s->v.rows, row, n_rows);
+    size_t il = s->work.at - embeds;
+    if (il == 0) {
+        s->b->ops->add_interpolated(s->b, x, m->vision.positions, first_rows(s->v.index, N), first_rows(s->v.weight, N));
+        s->b->ops->rope_table(s->b, cs, axes_by(s->v.pos, 2, N), &s->v.rope_params);
+        session_tap(s, x, "vision.patch_embed");
+    }
+    if (il < v->n_layers) {
+        vision_block(s, &m->vision.layers[il], N, x, cs);
+        session_tap(s, x, "vision.block.%zu", il);
+        return;
+    }
+    tensor rows = tensor_rows(s->v.rows, s->work.row, n_rows);
     merge_patches(s, N, x, rows);
     session_tap(s, rows, "vision.rows");
-    return s->b->ops->submit(s->b, e);
 }

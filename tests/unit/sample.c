@@ -72,7 +72,7 @@ static void test_distribution(void)
         exact_probabilities(logits, &p, want);
         sampler *s;
         CHECK(!sampler_create(N, runs, 2, 1 << 16, &s, NULL), "create");
-        sampler_begin(s, &p, NULL, 0);
+        sampler_begin(s, &p, NULL, 0, NULL, 0);
         enum { DRAWS = 40000 };
         int count[N] = {0}, outside = 0;
         for (int i = 0; i < DRAWS; i++) {
@@ -100,7 +100,7 @@ static void test_greedy(void)
     sampler *s;
     sampler_create(N, runs, 2, 100, &s, NULL);
     galago_generate_params p = {0};
-    sampler_begin(s, &p, NULL, 0);
+    sampler_begin(s, &p, NULL, 0, NULL, 0);
     for (int best = 0; best < N; best++) {
         for (int i = 0; i < N; i++) logits[i] = i == best ? 1.0f : 0.0f;
         int32_t id = sampler_next(s, logits);
@@ -115,11 +115,11 @@ static void test_greedy(void)
     logits[3] = INFINITY;
     CHECK(sampler_next(s, logits) == -1, "infinity is a fault");
     p.temperature = 1;
-    sampler_begin(s, &p, NULL, 0);
+    sampler_begin(s, &p, NULL, 0, NULL, 0);
     CHECK(sampler_next(s, logits) == -1, "infinity is a fault when sampling, too");
     /* top-k 1 is greedy, ties included. */
     p.top_k = 1;
-    sampler_begin(s, &p, NULL, 0);
+    sampler_begin(s, &p, NULL, 0, NULL, 0);
     for (int i = 0; i < N; i++) logits[i] = i >= 7 ? 2.0f : 1.0f;
     for (int i = 0; i < 20; i++) CHECK(sampler_next(s, logits) == 7, "top-k 1");
     sampler_destroy(s);
@@ -134,29 +134,29 @@ static void test_penalties(void)
     galago_generate_params p = {.repetition_penalty = 2};
     float a[4] = {3, 2, -1, -1.5f};
     const int32_t prompt[] = {0, 0, -5, 900};
-    sampler_begin(s, &p, prompt, 4);
+    sampler_begin(s, &p, prompt, 4, NULL, 0);
     CHECK(sampler_next(s, a) == 1, "3/2 < 2");
     CHECK(sampler_next(s, a) == 0, "3/2 > 2/2");
     CHECK(a[0] == 3 && a[1] == 2 && a[2] == -1, "logits are restored");
     float b[4] = {-1, -1.5f, -3, -4};
-    sampler_begin(s, &p, prompt, 1);
+    sampler_begin(s, &p, prompt, 1, NULL, 0);
     CHECK(sampler_next(s, b) == 1, "-1*2 < -1.5");
 
     /* Presence: once, however often; only for the answer. */
     p = (galago_generate_params){.presence_penalty = 1};
     float c[4] = {3, 2.5f, 1.75f, 0};
     const int32_t want_presence[] = {0, 1, 0, 0, 0};
-    sampler_begin(s, &p, prompt, 4);
+    sampler_begin(s, &p, prompt, 4, NULL, 0);
     for (int i = 0; i < 5; i++) CHECK(sampler_next(s, c) == want_presence[i], "presence, step %d", i);
 
     /* Frequency: for each time. 3 2.5 1.75 -> 0; 2 2.5 -> 1; 2 1.5 1.75 -> 0; 1 1.5 1.75 -> 2; 1 1.5 .75 -> 1
      */
     p = (galago_generate_params){.frequency_penalty = 1};
     const int32_t want_frequency[] = {0, 1, 0, 2, 1};
-    sampler_begin(s, &p, NULL, 0);
+    sampler_begin(s, &p, NULL, 0, NULL, 0);
     for (int i = 0; i < 5; i++) CHECK(sampler_next(s, c) == want_frequency[i], "frequency, step %d", i);
     /* A new answer starts without a past. */
-    sampler_begin(s, &p, NULL, 0);
+    sampler_begin(s, &p, NULL, 0, NULL, 0);
     CHECK(sampler_next(s, c) == 0, "forgotten");
     sampler_destroy(s);
 }
@@ -170,7 +170,7 @@ static void test_seeds(void)
     int32_t first[64], again[64], other[64];
     for (int round = 0; round < 3; round++) {
         galago_generate_params p = {.temperature = 1, .seed = round == 2 ? 1ull << 32 : 0};
-        sampler_begin(s, &p, NULL, 0);
+        sampler_begin(s, &p, NULL, 0, NULL, 0);
         for (int i = 0; i < 64; i++)
             (round == 0 ? first : round == 1 ? again : other)[i] = sampler_next(s, logits);
     }
@@ -247,7 +247,7 @@ static void test_large(void)
         for (int i = 0; i < 64; i++)
             CHECK(best[i].id == order[i] - logits, "shape %d rank %d: %d", shape, i, best[i].id);
         galago_generate_params p = {.temperature = 1e6f, .top_k = 3}; /* three equal chances */
-        sampler_begin(s, &p, NULL, 0);
+        sampler_begin(s, &p, NULL, 0, NULL, 0);
         int32_t top[3];
         for (int i = 0, n = 0; n < 3; i++)
             if (order[i] - logits < DEFINED) top[n++] = (int32_t)(order[i] - logits);
@@ -264,14 +264,14 @@ static void test_large(void)
               seen[0], seen[1], seen[2]);
         /* A nucleus over many ids: the mean rank of what is drawn from a uniform distribution. */
         p = (galago_generate_params){.temperature = 1e6f, .top_p = 0.25f};
-        sampler_begin(s, &p, NULL, 0);
+        sampler_begin(s, &p, NULL, 0, NULL, 0);
         float least = *order[V / 4 + 300];
         for (int i = 0; i < 4; i++) {
             int32_t id = sampler_next(s, logits);
             CHECK(id >= 0 && logits[id] >= least, "shape %d: %d is outside the best quarter", shape, id);
         }
         p = (galago_generate_params){.temperature = 1e6f};
-        sampler_begin(s, &p, NULL, 0);
+        sampler_begin(s, &p, NULL, 0, NULL, 0);
         double mean = 0;
         for (int i = 0; i < 200; i++) mean += sampler_next(s, logits) / 200.0;
         /* Uniform over 0..248,076: standard error of the mean of 200 is 5,064. */
