@@ -197,6 +197,7 @@ typedef struct backend_ops {
 struct backend {
     const backend_ops *ops;
     char description[96]; /* "cpu (avx2, 2 threads)" */
+    bool uses_mapped;     /* weight_load() with `stays` keeps to the file's bytes: nothing is copied */
 };
 
 /* Fills the composed ops (norm_matmul, norm_swiglu, delta_mixer, attention_mixer) that are NULL with ones that call the simple

@@ -2,22 +2,6 @@
 
 #include <stdlib.h>
 
-galago_status model_load(backend *b, const weights *w, const model_config *c, const model_options *o, model **out, error *e)
-{
-    *out = NULL;
-    model *m = calloc(1, sizeof *m);
-    if (!m) return fail(e, GALAGO_ERR_MEMORY, "not enough memory for a model");
-    m->backend = b;
-    m->config = *c;
-    galago_status s = network_load(m, w, o, e);
-    if (s) {
-        model_destroy(m);
-        return s;
-    }
-    *out = m;
-    return GALAGO_OK;
-}
-
 void model_destroy(model *m)
 {
     if (!m) return;

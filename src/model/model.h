@@ -21,6 +21,13 @@ typedef struct model_options {
 /* Finds, checks and loads every weight that the family's table names. `w` and `b` must outlive the model (weights are used
  * where the file is mapped). Errors: FORMAT (names the tensor: missing, wrong shape), UNSUPPORTED (type), MEMORY, CANCELLED. */
 galago_status model_load(backend *b, const weights *w, const model_config *c, const model_options *o, model **out, error *e);
+/* The same in bounded steps, for hosts that must not be held: begin, then steps until *out (PENDING: more to do, or the device is
+ * behind), then destroy, which gives up what is not finished. */
+typedef struct model_loader model_loader;
+galago_status model_load_begin(backend *b, const weights *w, const model_config *c, const model_options *o, model_loader **out,
+                               error *e);
+galago_status model_load_step(model_loader *l, model **out, error *e);
+void model_loader_destroy(model_loader *l);
 void model_destroy(model *m);
 const model_config *model_get_config(const model *m);
 

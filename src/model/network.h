@@ -56,7 +56,4 @@ struct model {
     size_t n_weights, n_params, weights_bytes;
 };
 
-/* Loads all weights (weight_table.c). */
-galago_status network_load(model *m, const weights *w, const model_options *o, error *e);
-
 #endif

@@ -112,21 +112,38 @@ static const weight_spec table[] = {
 
 /* ---- from the file to the backend ------------------------------------------------------------------------------ */
 
-typedef struct loader {
+/* A weight of which rows are still to come: copied as they are, or converted by several threads. */
+typedef struct filling {
+    const weight *src;
+    tensor dst;
+    kind kind;
+    bool raw;               /* the file's type is the held one */
+    size_t rows_per_slice;  /* of a thread */
+    size_t next, end;       /* rows of the step at hand */
+    pthread_mutex_t lock;
+    bool failed;
+} filling;
+
+struct model_loader {
     model *m;
     const weights *w;
-    const model_options *o;
-    error *e;
+    model_options o;
     bool hf;
-    size_t done_bytes, total_bytes;
-} loader;
+    double done_bytes, total_bytes;
+    size_t spec;  /* entry of the table at hand; one behind the last: the patch embedding */
+    uint32_t il;  /* layer of it */
+    bool is_filling;
+    filling fill;
+    size_t filled; /* rows */
+};
+typedef struct model_loader loader;
 
 /* The type in which a weight is held. */
 static dtype held_type(const loader *ld, const weight *src, kind k, size_t cols)
 {
     dtype want;
     if (k == VECTOR || k == NORM || k == DECAY) return DTYPE_F32;
-    switch (ld->o->dtype) {
+    switch (ld->o.dtype) {
     case GALAGO_DTYPE_F32: want = DTYPE_F32; break;
     case GALAGO_DTYPE_F16: want = DTYPE_F16; break;
     case GALAGO_DTYPE_Q8_0: want = DTYPE_Q8_0; break;
@@ -141,63 +158,78 @@ static dtype held_type(const loader *ld, const weight *src, kind k, size_t cols)
     return want;
 }
 
-/* Rows of one weight, converted slice by slice by several threads. */
-typedef struct conversion {
+/* Bytes of held rows that one step writes: bounds what is on its way to a device, and how long a host is kept. */
+enum { STEP_BYTES = 8 << 20 };
+
+typedef struct converter {
     const loader *ld;
-    const weight *src;
-    tensor dst;
-    kind kind;
-    size_t rows_per_slice;
-    size_t next; /* row */
-    pthread_mutex_t lock;
-    bool failed;
-} conversion;
+    filling *f;
+} converter;
 
 static void *convert_rows(void *arg)
 {
-    conversion *c = arg;
-    size_t cols = tensor_row(c->dst), rows = tensor_n_rows(c->dst), row_bytes = dtype_row_bytes(c->dst.type, cols);
-    float *values = malloc(c->rows_per_slice * cols * sizeof *values);
-    uint8_t *packed = malloc(c->rows_per_slice * row_bytes);
+    const converter *v = arg;
+    filling *f = v->f;
+    const model *m = v->ld->m;
+    size_t cols = tensor_row(f->dst), row_bytes = dtype_row_bytes(f->dst.type, cols);
+    float *values = malloc(f->rows_per_slice * cols * sizeof *values);
+    uint8_t *packed = malloc(f->rows_per_slice * row_bytes);
     for (;;) {
-        pthread_mutex_lock(&c->lock);
-        if (!values || !packed) c->failed = true;
-        size_t first = c->failed ? rows : c->next, n = rows - first < c->rows_per_slice ? rows - first : c->rows_per_slice;
-        c->next = first + n;
-        pthread_mutex_unlock(&c->lock);
+        pthread_mutex_lock(&f->lock);
+        if (!values || !packed) f->failed = true;
+        size_t first = f->failed ? f->end : f->next, n = f->end - first < f->rows_per_slice ? f->end - first : f->rows_per_slice;
+        f->next = first + n;
+        pthread_mutex_unlock(&f->lock);
         if (!n) break;
-        weights_read(c->ld->w, c->src, first * cols, n * cols, values);
-        if (c->kind == NORM && c->ld->hf)
+        weights_read(v->ld->w, f->src, first * cols, n * cols, values);
+        if (f->kind == NORM && v->ld->hf)
             for (size_t i = 0; i < n * cols; i++) values[i] += 1;
-        if (c->kind == DECAY && c->ld->hf)
+        if (f->kind == DECAY && v->ld->hf)
             for (size_t i = 0; i < n * cols; i++) values[i] = -expf(values[i]);
-        for (size_t r = 0; r < n; r++) quantize_row(c->dst.type, values + r * cols, packed + r * row_bytes, cols);
-        c->ld->m->backend->ops->weight_write(c->ld->m->backend, c->dst, first, n, packed);
+        for (size_t r = 0; r < n; r++) quantize_row(f->dst.type, values + r * cols, packed + r * row_bytes, cols);
+        m->backend->ops->weight_write(m->backend, f->dst, first, n, packed);
     }
     free(values);
     free(packed);
     return NULL;
 }
 
-static galago_status convert(const loader *ld, const weight *src, tensor *dst, kind k)
+static void convert_step(loader *ld)
 {
-    galago_status s = ld->m->backend->ops->weight_load(ld->m->backend, dst, NULL, false, ld->e);
-    if (s) return s;
+    filling *f = &ld->fill;
+    converter v = {ld, f};
     /* 256 KiB of f32 a slice: inside the second-level cache. */
-    size_t cols = tensor_row(*dst), slice = 65536 / cols;
-    conversion c = {.ld = ld, .src = src, .dst = *dst, .kind = k, .rows_per_slice = slice ? slice : 1};
-    pthread_mutex_init(&c.lock, NULL);
+    size_t cols = tensor_row(f->dst), slice = 65536 / cols;
+    f->rows_per_slice = slice ? slice : 1;
+    pthread_mutex_init(&f->lock, NULL);
     pthread_t helpers[63];
     size_t n_helpers = 0;
-    if (tensor_n_rows(*dst) * cols > 1 << 20)
-        while (n_helpers + 1 < ld->o->n_threads && n_helpers < 63 &&
-               pthread_create(&helpers[n_helpers], NULL, convert_rows, &c) == 0)
+    if ((f->end - f->next) * cols > 1 << 20)
+        while (n_helpers + 1 < ld->o.n_threads && n_helpers < 63 && pthread_create(&helpers[n_helpers], NULL, convert_rows, &v) == 0)
             n_helpers++;
-    convert_rows(&c);
+    convert_rows(&v);
     for (size_t i = 0; i < n_helpers; i++) pthread_join(helpers[i], NULL);
-    pthread_mutex_destroy(&c.lock);
-    weights_release(ld->w, src);
-    return c.failed ? fail(ld->e, GALAGO_ERR_MEMORY, "%s: not enough memory to convert it", src->name) : GALAGO_OK;
+    pthread_mutex_destroy(&f->lock);
+}
+
+/* The next rows of the weight at hand. */
+static galago_status fill_step(loader *ld, error *e)
+{
+    filling *f = &ld->fill;
+    size_t rows = tensor_n_rows(f->dst), row_bytes = dtype_row_bytes(f->dst.type, tensor_row(f->dst));
+    size_t n = STEP_BYTES / row_bytes ? STEP_BYTES / row_bytes : 1;
+    f->next = ld->filled;
+    f->end = rows - f->next < n ? rows : f->next + n;
+    if (f->raw)
+        ld->m->backend->ops->weight_write(ld->m->backend, f->dst, f->next, f->end - f->next, f->src->data + f->next * row_bytes);
+    else
+        convert_step(ld);
+    if (f->failed) return fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory to convert it", f->src->name);
+    ld->done_bytes += (double)f->src->bytes * (double)(f->end - ld->filled) / (double)rows;
+    ld->filled = f->end;
+    ld->is_filling = f->end < rows;
+    if (!ld->is_filling) weights_release(ld->w, f->src);
+    return GALAGO_OK;
 }
 
 static void remember(loader *ld, const char *name, tensor t)
@@ -207,47 +239,49 @@ static void remember(loader *ld, const char *name, tensor t)
     m->weights_bytes += tensor_bytes(t);
 }
 
-static galago_status load_weight(loader *ld, const weight_spec *spec, int index, void *base)
+static galago_status begin_weight(loader *ld, const weight_spec *spec, int index, void *base, error *e)
 {
     char name[96];
     snprintf(name, sizeof name, ld->hf ? spec->hf : spec->gguf, index);
     const weight *src = weights_find(ld->w, name);
-    if (!src) return fail(ld->e, GALAGO_ERR_FORMAT, "%s: the tensor is missing", name);
+    if (!src) return fail(e, GALAGO_ERR_FORMAT, "%s: the tensor is missing", name);
     size_t rows = dim_size(&ld->m->config, spec->rows), cols = dim_size(&ld->m->config, spec->cols);
     if (!weight_shape_is(src, rows, cols)) {
         char have[64] = "";
         for (uint32_t i = 0, n = 0; i < src->n_dims && n < 50; i++)
             n += (uint32_t)snprintf(have + n, sizeof have - n, i ? ",%zu" : "%zu", src->shape[i]);
-        if (spec->cols == ONE_DIM) return fail(ld->e, GALAGO_ERR_FORMAT, "%s: shape [%s], expected [%zu]", name, have, rows);
-        return fail(ld->e, GALAGO_ERR_FORMAT, "%s: shape [%s], expected [%zu,%zu]", name, have, rows, cols);
+        if (spec->cols == ONE_DIM) return fail(e, GALAGO_ERR_FORMAT, "%s: shape [%s], expected [%zu]", name, have, rows);
+        return fail(e, GALAGO_ERR_FORMAT, "%s: shape [%s], expected [%zu,%zu]", name, have, rows, cols);
     }
-    galago_status s = weight_check_type(src, ld->e);
+    galago_status s = weight_check_type(src, e);
     if (s) return s;
 
     tensor t = {.n_dims = spec->cols == ONE_DIM ? 1 : 2, .shape = {rows, cols, 1, 1}};
     if (t.n_dims == 1) t.shape[1] = 1;
     t.type = held_type(ld, src, spec->kind, tensor_row(t));
-    if (t.type == src->type && src->data && spec->kind != NORM && spec->kind != DECAY)
-        s = ld->m->backend->ops->weight_load(ld->m->backend, &t, src->data, true, ld->e);
-    else
-        s = convert(ld, src, &t, spec->kind);
-    if (s) {
-        if (t.buffer) ld->m->backend->ops->buffer_destroy(ld->m->backend, t.buffer);
+    bool raw = t.type == src->type && src->data && spec->kind != NORM && spec->kind != DECAY;
+    backend *b = ld->m->backend;
+    bool at_once = raw && b->uses_mapped;
+    if ((s = b->ops->weight_load(b, &t, at_once ? src->data : NULL, at_once, e))) {
+        if (t.buffer) b->ops->buffer_destroy(b, t.buffer);
         return s;
     }
     *(tensor *)((char *)base + spec->field) = t;
     if (spec->scope != MTP && spec->scope != MTP_LAYER) ld->m->n_params += rows * cols;
     remember(ld, src->name, t);
-
-    ld->done_bytes += src->bytes;
-    if (ld->o->progress && !ld->o->progress(ld->o->progress_user, "load", (double)ld->done_bytes / (double)ld->total_bytes))
-        return fail(ld->e, GALAGO_CANCELLED, "loading was cancelled");
+    if (at_once) {
+        ld->done_bytes += (double)src->bytes;
+    } else {
+        ld->fill = (filling){.src = src, .dst = t, .kind = spec->kind, .raw = raw};
+        ld->filled = 0;
+        ld->is_filling = true;
+    }
     return GALAGO_OK;
 }
 
 /* The two temporal slices of the patch embedding become one: a still picture shows both the same frame (qwen3_5.md 6.1).
  * A checkpoint has [Dv, 3, 2, ps, ps], a GGUF file two tensors [Dv, 3, ps, ps]. */
-static galago_status load_patch_embed(loader *ld)
+static galago_status load_patch_embed(loader *ld, error *e)
 {
     model *m = ld->m;
     const vision_config *v = &m->config.vision;
@@ -257,20 +291,20 @@ static galago_status load_patch_embed(loader *ld)
     const weight *src[2] = {NULL, NULL};
     for (int i = 0; i < 2 && names[i]; i++) {
         src[i] = weights_find(ld->w, names[i]);
-        if (!src[i]) return fail(ld->e, GALAGO_ERR_FORMAT, "%s: the tensor is missing", names[i]);
+        if (!src[i]) return fail(e, GALAGO_ERR_FORMAT, "%s: the tensor is missing", names[i]);
         const size_t want_hf[5] = {v->d_model, v->in_channels, 2, v->patch_size, v->patch_size};
         const size_t want_gguf[5] = {v->d_model, v->in_channels, v->patch_size, v->patch_size, 1};
         if (memcmp(src[i]->shape, ld->hf ? want_hf : want_gguf, sizeof want_hf))
-            return fail(ld->e, GALAGO_ERR_FORMAT, "%s: shape [%zu,%zu,%zu,%zu,%zu] is not that of %u channels and patches of %u",
+            return fail(e, GALAGO_ERR_FORMAT, "%s: shape [%zu,%zu,%zu,%zu,%zu] is not that of %u channels and patches of %u",
                         names[i], src[i]->shape[0], src[i]->shape[1], src[i]->shape[2], src[i]->shape[3], src[i]->shape[4],
                         v->in_channels, v->patch_size);
-        galago_status s = weight_check_type(src[i], ld->e);
+        galago_status s = weight_check_type(src[i], e);
         if (s) return s;
     }
     float *sum = malloc(n * sizeof *sum), *part = malloc(2 * n * sizeof *part);
     galago_status s = GALAGO_OK;
     if (!sum || !part) {
-        s = fail(ld->e, GALAGO_ERR_MEMORY, "%s: not enough memory", names[0]);
+        s = fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory", names[0]);
     } else {
         if (ld->hf) {
             weights_read(ld->w, src[0], 0, 2 * n, part);
@@ -284,7 +318,7 @@ static galago_status load_patch_embed(loader *ld)
             for (size_t i = 0; i < n; i++) sum[i] += part[i];
         }
         tensor t = {.type = DTYPE_F32, .n_dims = 2, .shape = {v->d_model, row, 1, 1}};
-        s = m->backend->ops->weight_load(m->backend, &t, sum, false, ld->e);
+        s = m->backend->ops->weight_load(m->backend, &t, sum, false, e);
         if (!s) {
             m->vision.patch_embed.w = t;
             m->n_params += 2 * n;
@@ -296,55 +330,112 @@ static galago_status load_patch_embed(loader *ld)
     return s;
 }
 
-static galago_status load_spec(loader *ld, const weight_spec *spec)
+/* Begins what the table's entry says for layer ld->il, if anything, and moves to the next. */
+static galago_status begin_next(loader *ld, error *e)
 {
     model *m = ld->m;
     const text_config *c = &m->config.text;
-    galago_status s = GALAGO_OK;
+    const weight_spec *spec = &table[ld->spec];
+    uint32_t il = ld->il, n = 1;
+    void *base = m;
+    int index = 0;
+    bool wanted = true;
     switch (spec->scope) {
     case GLOBAL:
-        if (spec->field == M(head.w) && c->tied_head) {
-            m->head.w = m->embed;
-            return GALAGO_OK;
-        }
-        return load_weight(ld, spec, 0, m);
+        wanted = spec->field != M(head.w) || !c->tied_head;
+        if (!wanted) m->head.w = m->embed;
+        break;
     case ALL_LAYERS:
     case LINEAR_LAYERS:
     case FULL_LAYERS:
-        for (uint32_t il = 0; il < c->n_layers && !s; il++) {
-            m->layers[il].kind = c->layers[il];
-            if (spec->scope == ALL_LAYERS || (spec->scope == FULL_LAYERS) == (c->layers[il] == LAYER_FULL))
-                s = load_weight(ld, spec, (int)il, &m->layers[il]);
-        }
-        return s;
-    case MTP: return m->mtp ? load_weight(ld, spec, (int)c->n_layers, m->mtp) : GALAGO_OK;
-    case MTP_LAYER: return m->mtp ? load_weight(ld, spec, (int)c->n_layers, &m->mtp->block) : GALAGO_OK;
-    case VISION: return m->config.vision.n_layers ? load_weight(ld, spec, 0, m) : GALAGO_OK;
+        n = c->n_layers;
+        m->layers[il].kind = c->layers[il];
+        base = &m->layers[il], index = (int)il;
+        wanted = spec->scope == ALL_LAYERS || (spec->scope == FULL_LAYERS) == (c->layers[il] == LAYER_FULL);
+        break;
+    case MTP: base = m->mtp, index = (int)c->n_layers, wanted = m->mtp != NULL; break;
+    case MTP_LAYER: base = m->mtp ? &m->mtp->block : NULL, index = (int)c->n_layers, wanted = m->mtp != NULL; break;
+    case VISION: wanted = m->config.vision.n_layers != 0; break;
     case VISION_LAYERS:
-        for (uint32_t il = 0; il < m->config.vision.n_layers && !s; il++)
-            s = load_weight(ld, spec, (int)il, &m->vision.layers[il]);
-        return s;
+        n = m->config.vision.n_layers;
+        wanted = n != 0;
+        base = &m->vision.layers[il], index = (int)il;
+        break;
     }
-    return s;
+    if (++ld->il >= n) ld->il = 0, ld->spec++;
+    return wanted ? begin_weight(ld, spec, index, base, e) : GALAGO_OK;
 }
 
-galago_status network_load(model *m, const weights *w, const model_options *o, error *e)
+galago_status model_load_begin(backend *b, const weights *w, const model_config *config, const model_options *o, model_loader **out,
+                               error *e)
 {
+    *out = NULL;
+    loader *ld = calloc(1, sizeof *ld);
+    model *m = calloc(1, sizeof *m);
+    if (!ld || !m) {
+        free(ld);
+        free(m);
+        return fail(e, GALAGO_ERR_MEMORY, "not enough memory for a model");
+    }
+    *ld = (loader){.m = m, .w = w, .o = *o, .hf = weights_get_format(w) != WEIGHTS_GGUF};
+    m->backend = b;
+    m->config = *config;
     const model_config *c = &m->config;
     size_t n_table = sizeof table / sizeof *table;
     m->layers = arena_array(&m->memory, c->text.n_layers, sizeof *m->layers);
     m->vision.layers = arena_array(&m->memory, c->vision.n_layers, sizeof *m->vision.layers);
     m->weights = arena_array(&m->memory, n_table * (c->text.n_layers + c->vision.n_layers + 2u), sizeof *m->weights);
     if (c->text.n_mtp_layers) m->mtp = arena_alloc(&m->memory, sizeof *m->mtp);
-    if (!m->layers || !m->vision.layers || !m->weights || (c->text.n_mtp_layers && !m->mtp))
+    if (!m->layers || !m->vision.layers || !m->weights || (c->text.n_mtp_layers && !m->mtp)) {
+        model_loader_destroy(ld);
         return fail(e, GALAGO_ERR_MEMORY, "not enough memory for the weight table");
+    }
     if (m->mtp) m->mtp->block.kind = LAYER_FULL;
+    for (size_t i = 0; i < weights_count(w); i++) ld->total_bytes += (double)weights_at(w, i)->bytes;
+    *out = ld;
+    return GALAGO_OK;
+}
 
-    loader ld = {.m = m, .w = w, .o = o, .e = e, .hf = weights_get_format(w) != WEIGHTS_GGUF};
-    for (size_t i = 0; i < weights_count(w); i++) ld.total_bytes += weights_at(w, i)->bytes;
-    galago_status s = GALAGO_OK;
-    for (size_t i = 0; i < n_table && !s; i++) s = load_spec(&ld, &table[i]);
-    if (!s && c->vision.n_layers) s = load_patch_embed(&ld);
-    m->f32_weights = !s && m->layers[0].mlp.up.w.type == DTYPE_F32;
+galago_status model_load_step(model_loader *ld, model **out, error *e)
+{
+    enum { N_TABLE = sizeof table / sizeof *table };
+    model *m = ld->m;
+    galago_status s;
+    /* What the step before wrote is on its way first. */
+    if ((s = m->backend->ops->submit(m->backend, e))) return s;
+    bool last = !ld->is_filling && ld->spec == N_TABLE;
+    if (ld->is_filling)
+        s = fill_step(ld, e);
+    else if (!last)
+        s = begin_next(ld, e);
+    else if (m->config.vision.n_layers)
+        s = load_patch_embed(ld, e);
+    if (s) return s;
+    double fraction = ld->total_bytes > 0 ? ld->done_bytes / ld->total_bytes : 1;
+    if (ld->o.progress && !ld->o.progress(ld->o.progress_user, "load", fraction < 1 ? fraction : 1))
+        return fail(e, GALAGO_CANCELLED, "loading was cancelled");
+    if (!last) return GALAGO_PENDING;
+    m->f32_weights = m->layers[0].mlp.up.w.type == DTYPE_F32;
+    *out = m;
+    ld->m = NULL;
+    return GALAGO_OK;
+}
+
+void model_loader_destroy(model_loader *ld)
+{
+    if (!ld) return;
+    model_destroy(ld->m);
+    free(ld);
+}
+
+galago_status model_load(backend *b, const weights *w, const model_config *c, const model_options *o, model **out, error *e)
+{
+    *out = NULL;
+    model_loader *ld;
+    galago_status s = model_load_begin(b, w, c, o, &ld, e);
+    if (s) return s;
+    while ((s = model_load_step(ld, out, e)) == GALAGO_PENDING)
+        if ((s = b->ops->wait(b, e))) break;
+    model_loader_destroy(ld);
     return s;
 }
