@@ -92,6 +92,7 @@ typedef struct galago_model_params {
     uint64_t min_pixels;   /* smallest image area after resizing; 0 = the model's own */
     uint64_t max_pixels;   /* largest image area; 0 = 1,280 image tokens or the model's own limit, the lower */
     uint64_t memory_limit; /* bytes that weights may take; 0 = what the machine has */
+    const char *gpu_library; /* path of a WebGPU library (Dawn's C API); NULL = found by its usual names */
     const char *cpu_isa;   /* "auto" (NULL), "ref", "avx2", "avx512": for tests and measurements */
     galago_progress_fn progress;
     void *progress_user;
@@ -102,13 +103,21 @@ typedef struct galago_model_params {
  * Errors: IO, FORMAT, UNSUPPORTED, MEMORY, CANCELLED. */
 GALAGO_API galago_status galago_model_open(const char *name, const galago_model_params *params, galago_model **out,
                                            galago_error *e);
+/* The same in bounded steps, for a host whose one thread must not be held: begin, then step until it is not GALAGO_PENDING (then
+ * the opening is gone: *out or an error); abandon gives up before that. Strings in `params` are only read by begin. */
+typedef struct galago_opening galago_opening;
+GALAGO_API galago_status galago_model_open_begin(const char *name, const galago_model_params *params, galago_opening **out,
+                                                 galago_error *e);
+GALAGO_API galago_status galago_model_open_step(galago_opening *o, galago_model **out, galago_error *e);
+GALAGO_API void galago_model_open_abandon(galago_opening *o);
 /* All contexts of the model must be destroyed first. */
 GALAGO_API void galago_model_close(galago_model *m);
 
 typedef struct galago_model_info {
     const char *name;         /* as given to open */
     const char *family;       /* "qwen3_5" */
-    const char *device;       /* "cpu (avx2, 2 threads)" */
+    const char *device;       /* "cpu (avx2, 2 threads)", "webgpu (NVIDIA H100, subgroups)" */
+    const char *device_note;  /* why AUTO did not take the GPU, for people; "" where it did or was not asked */
     uint64_t n_params;        /* parameters, without the MTP layer */
     uint64_t weights_bytes;   /* bytes of all weights in the form they are used in */
     uint32_t n_layers, d_model, n_vocab;

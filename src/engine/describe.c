@@ -13,6 +13,7 @@ void galago_model_get_info(const galago_model *m, galago_model_info *info)
         .name = m->name,
         .family = family_name(c->family),
         .device = m->backend->description,
+        .device_note = m->device_note,
         .n_params = model_n_params(m->network),
         .weights_bytes = model_weights_bytes(m->network),
         .n_layers = c->text.n_layers,
@@ -109,7 +110,7 @@ galago_status galago_model_describe(const galago_model *m, uint32_t n_ctx, char 
         return fail(e, GALAGO_ERR_ARGUMENT, "a context of %u tokens: this model was made for at most %u",
                     n_ctx, c->text.max_context);
     n_ctx = context_length(c, n_ctx);
-    session_plan plan = session_plan_for(c, n_ctx, most_patches(&c->preprocess, n_ctx), m->f32_cache);
+    session_plan plan = session_plan_for(c, n_ctx, most_patches(&c->preprocess, n_ctx), model_f32_cache(m->network));
     buf b = {0};
     buf_str(&b, "{\"family\":");
     json_write_string(&b, family_name(c->family), strlen(family_name(c->family)));

@@ -32,8 +32,8 @@ struct galago_model {
     model *network;
     id_run *runs; /* [n_runs] ids that the tokenizer defines, below n_vocab */
     size_t n_runs;
-    bool f32_cache;
     double load_ms;
+    char device_note[sizeof(((galago_error *)0)->message)]; /* why AUTO did not take the GPU; "" = it did, or was not asked */
     /* The backend works for one thread at a time: whoever touches a session's tensors holds this. */
     pthread_mutex_t *lock;
     pthread_mutex_t lock_storage;
@@ -45,6 +45,10 @@ static inline const model_config *config_of(const galago_model *m) { return mode
  * same model). */
 galago_status model_lock(const galago_model *m, error *e);
 void model_unlock(const galago_model *m);
+
+/* Makes m->backend: the CPU, the GPU, or with AUTO the GPU where there is a real one that computes rightly, else the CPU.
+ * Errors: UNSUPPORTED (a GPU was asked for: says why there is none), ARGUMENT, MEMORY. (device.c) */
+galago_status choose_backend(galago_model *m, const galago_model_params *p, error *e);
 
 /* Largest picture, in patches, that a context of n_ctx tokens can be asked to look at under these limits. */
 uint32_t most_patches(const preprocess_params *p, uint32_t n_ctx);

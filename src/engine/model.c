@@ -150,8 +150,6 @@ static galago_status check_memory(const weights *w, const model_config *c, const
 
 static galago_status check_params(const galago_model_params *p, error *e)
 {
-    if (p->device == GALAGO_DEVICE_GPU)
-        return fail(e, GALAGO_ERR_UNSUPPORTED, "this build has no GPU backend; use --device cpu");
     if ((unsigned)p->device > GALAGO_DEVICE_GPU)
         return fail(e, GALAGO_ERR_ARGUMENT, "device %d does not exist", (int)p->device);
     if ((unsigned)p->dtype > GALAGO_DTYPE_Q4_0)
@@ -181,42 +179,48 @@ static galago_status find_runs(galago_model *m, size_t n_vocab, error *e)
                      : fail(e, GALAGO_ERR_FORMAT, "the tokenizer defines no id below %zu", n_vocab);
 }
 
-static galago_status open_model(galago_model *m, const char *path, const galago_model_params *p, error *e)
+struct galago_opening {
+    galago_model *m;
+    model_loader *loader;
+    double spent_ms;
+    char *path; /* for messages */
+};
+
+static uint32_t converting_threads(const galago_model_params *p)
 {
+    if (p->n_threads) return p->n_threads;
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    return processors > 0 ? (uint32_t)processors : 1;
+}
+
+/* Everything before the weights' data: files, configuration, tokenizer, memory plan. */
+static galago_status begin_opening(galago_opening *o, const galago_model_params *p, error *e)
+{
+    galago_model *m = o->m;
     model_config config;
     galago_status s;
-    if ((s = cpu_backend_create(p->cpu_isa, p->n_threads, &m->backend, e))) return s;
-    if ((s = weights_open(path, p->mmproj, &m->weights, e))) return s;
+    if ((s = choose_backend(m, p, e))) return s;
+    if ((s = weights_open(o->path, p->mmproj, &m->weights, e))) return s;
     if ((s = model_config_read(m->weights, &config, e))) goto name_it;
     if ((s = weights_tokenizer(m->weights, config.text.n_vocab, &m->tokenizer, e))) goto name_it;
     if ((s = model_config_find_ids(&config, m->tokenizer, e))) goto name_it;
     if (config.vision.n_layers && (s = limit_pixels(&config.preprocess, p->min_pixels, p->max_pixels, e)))
         return s;
     if ((s = check_memory(m->weights, &config, p, e))) goto name_it;
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    if ((s = find_runs(m, config.text.n_vocab, e))) goto name_it;
     const model_options options = {
         .dtype = p->dtype,
-        .n_threads = p->n_threads     ? p->n_threads
-                     : processors > 0 ? (uint32_t)processors
-                                      : 1,
+        .n_threads = converting_threads(p),
         .progress = p->progress,
         .progress_user = p->progress_user,
     };
-    if ((s = model_load(m->backend, m->weights, &config, &options, &m->network, e))) goto name_it;
-    if ((s = find_runs(m, config.text.n_vocab, e))) goto name_it;
-    for (size_t i = 0; i < model_n_weights(m->network); i++) {
-        const model_weight *w = model_weight_at(m->network, i);
-        if (strstr(w->name, "layers.0.mlp.up_proj") || !strcmp(w->name, "blk.0.ffn_up.weight"))
-            m->f32_cache = w->t.type == DTYPE_F32;
-    }
-    return GALAGO_OK;
+    return model_load_begin(m->backend, m->weights, &config, &options, &o->loader, e);
 name_it:
-    if (s != GALAGO_CANCELLED) fail_prefix(e, path);
+    fail_prefix(e, o->path);
     return s;
 }
 
-galago_status galago_model_open(const char *name, const galago_model_params *params, galago_model **out,
-                                galago_error *e)
+galago_status galago_model_open_begin(const char *name, const galago_model_params *params, galago_opening **out, galago_error *e)
 {
     error_clear(e);
     *out = NULL;
@@ -227,23 +231,70 @@ galago_status galago_model_open(const char *name, const galago_model_params *par
                     "no model: give \"demo\", \"synthetic:qwen3.5-0.8b\", a GGUF file or a folder");
     galago_status s = check_params(p, e);
     if (s) return s;
-
     double started = time_ms();
+    galago_opening *o = calloc(1, sizeof *o);
     galago_model *m = calloc(1, sizeof *m);
-    char *demo = NULL;
-    if (!m || !(m->name = strdup(name)) || !lock_create(m)) {
+    if (o) o->m = m;
+    if (!o || !m || !(m->name = strdup(name)) || !lock_create(m))
         s = fail(e, GALAGO_ERR_MEMORY, "not enough memory for a model");
-    } else if (strcmp(name, "demo") != 0 || !(s = locate_demo(&demo, e))) {
-        s = open_model(m, demo ? demo : name, p, e);
-    }
-    free(demo);
+    else if (strcmp(name, "demo") == 0)
+        s = locate_demo(&o->path, e);
+    else if (!(o->path = strdup(name)))
+        s = fail(e, GALAGO_ERR_MEMORY, "not enough memory for a model");
+    if (!s) s = begin_opening(o, p, e);
     if (s) {
-        galago_model_close(m);
+        if (!o) free(m);
+        galago_model_open_abandon(o);
         return s;
     }
-    m->load_ms = time_ms() - started;
-    *out = m;
+    o->spent_ms = time_ms() - started;
+    *out = o;
     return GALAGO_OK;
+}
+
+galago_status galago_model_open_step(galago_opening *o, galago_model **out, galago_error *e)
+{
+    error_clear(e);
+    *out = NULL;
+    double started = time_ms();
+    galago_status s = model_load_step(o->loader, &o->m->network, e);
+    o->spent_ms += time_ms() - started;
+    if (s == GALAGO_PENDING) return s;
+    if (s) {
+        if (s != GALAGO_CANCELLED) fail_prefix(e, o->path);
+        galago_model_open_abandon(o);
+        return s;
+    }
+    *out = o->m;
+    o->m->load_ms = o->spent_ms;
+    o->m = NULL;
+    galago_model_open_abandon(o);
+    return GALAGO_OK;
+}
+
+void galago_model_open_abandon(galago_opening *o)
+{
+    if (!o) return;
+    model_loader_destroy(o->loader);
+    galago_model_close(o->m);
+    free(o->path);
+    free(o);
+}
+
+galago_status galago_model_open(const char *name, const galago_model_params *params, galago_model **out,
+                                galago_error *e)
+{
+    *out = NULL;
+    galago_opening *o;
+    galago_status s = galago_model_open_begin(name, params, &o, e);
+    if (s) return s;
+    backend *b = o->m->backend;
+    while ((s = galago_model_open_step(o, out, e)) == GALAGO_PENDING)
+        if ((s = b->ops->wait(b, e))) {
+            galago_model_open_abandon(o);
+            return s;
+        }
+    return s;
 }
 
 void galago_model_close(galago_model *m)

@@ -16,3 +16,4 @@ const model_weight *model_weight_at(const model *m, size_t i) { return &m->weigh
 uint64_t model_n_params(const model *m) { return m->n_params; }
 uint64_t model_weights_bytes(const model *m) { return m->weights_bytes; }
 bool model_has_mtp(const model *m) { return m->mtp != NULL; }
+bool model_f32_cache(const model *m) { return m->f32_weights; }

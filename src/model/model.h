@@ -42,6 +42,8 @@ const model_weight *model_weight_at(const model *m, size_t i);
 uint64_t model_n_params(const model *m);     /* without the MTP layer */
 uint64_t model_weights_bytes(const model *m);
 bool model_has_mtp(const model *m);
+/* Whether sessions keep their cache in f32 (the text matrices are f32) rather than f16. */
+bool model_f32_cache(const model *m);
 
 /* Memory that a session takes, from the configuration alone. */
 typedef struct session_plan {
@@ -54,7 +56,7 @@ session_plan session_plan_for(const model_config *c, uint32_t n_ctx, uint32_t ma
 enum { SESSION_BATCH = 256 };
 
 /* Everything one conversation needs: n_ctx tokens, pictures of at most max_patches patches. The cache is f32 when the
- * model's weights are f32, else f16. Errors: MEMORY (says how much was wanted). */
+ * model's weights are f32 (model_f32_cache()), else f16. Errors: MEMORY (says how much was wanted). */
 galago_status session_create(const model *m, uint32_t n_ctx, uint32_t max_patches, session **out, error *e);
 void session_destroy(session *s);
 
