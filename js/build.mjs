@@ -1,0 +1,64 @@
+// Builds the package: node build.mjs [--quick]
+//
+//   dist/*.js        one self-contained file per entry (esbuild: a page loads two files, not thirty, and names are shortened)
+//   dist/types       declarations (tsc, which also checks); --quick leaves them out
+//   build/           every source file by itself, for tests of the parts
+//   dist/galago.wasm is `make wasm`'s; what exists is measured, nothing is compiled here
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, copyFileSync, statSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { brotliCompressSync, constants } from 'node:zlib';
+import * as esbuild from 'esbuild';
+
+const here = dirname(fileURLToPath(import.meta.url));
+process.chdir(here);
+const quick = process.argv.includes('--quick');
+/** Bytes, brotli, of what a page downloads to run a model: wasm (kernels inside), page and worker code. */
+const BUDGET = 300_000;
+
+const version = JSON.parse(readFileSync('package.json', 'utf8')).version;
+for (const [file, pattern] of [['../include/galago.h', /GALAGO_VERSION "(.*)"/], ['src/version.ts', /version = '(.*)'/]]) {
+  if (!existsSync(file)) continue;
+  const found = pattern.exec(readFileSync(file, 'utf8'))?.[1];
+  if (found !== version) throw new Error(`${file} says version ${found}, package.json ${version}`);
+}
+
+function sources(folder) {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((f) =>
+    f.isDirectory() ? sources(join(folder, f.name)) : f.name.endsWith('.ts') && !f.name.endsWith('.d.ts') ? [join(folder, f.name)] : []);
+}
+
+rmSync('build', { recursive: true, force: true });
+await esbuild.build({ entryPoints: sources('src'), outdir: 'build', outbase: 'src', format: 'esm', target: 'es2022', sourcemap: 'inline' });
+
+const bundle = { bundle: true, format: 'esm', target: 'es2022', minify: true, legalComments: 'none', outdir: 'dist' };
+const browser = ['index', 'worker'], node = ['node', 'node_worker'];
+await esbuild.build({ ...bundle, entryPoints: browser.map((n) => `src/${n}.ts`), platform: 'browser' });
+await esbuild.build({
+  ...bundle, entryPoints: node.map((n) => `src/${n}.ts`), platform: 'node', external: ['webgpu'],
+});
+if (!quick) {
+  rmSync('dist/types', { recursive: true, force: true });
+  execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '--emitDeclarationOnly'], { stdio: 'inherit' });
+}
+
+// The demo model goes with the package, so that the first call needs no network.
+for (const name of ['demo.gguf', 'mmproj-demo.gguf']) {
+  const from = join('../models/demo', name), to = join('dist/models', name);
+  if (!existsSync(from) || (existsSync(to) && statSync(to).mtimeMs >= statSync(from).mtimeMs)) continue;
+  mkdirSync(dirname(to), { recursive: true });
+  copyFileSync(from, to);
+}
+
+const compressed = (file) => brotliCompressSync(readFileSync(file), { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: statSync(file).size } }).length;
+let total = 0;
+for (const name of ['index.js', 'worker.js', 'galago.wasm', 'galago-threads.wasm', 'node.js', 'node_worker.js']) {
+  const file = join('dist', name);
+  if (!existsSync(file)) { console.log(`${name.padEnd(22)} not built`); continue; }
+  const size = compressed(file), counted = ['index.js', 'worker.js', 'galago.wasm'].includes(name);
+  if (counted) total += size;
+  console.log(`${name.padEnd(22)} ${String(statSync(file).size).padStart(9)} bytes, ${String(size).padStart(7)} brotli${counted ? '' : '  (not counted)'}`);
+}
+console.log(`${'page runtime'.padEnd(22)} ${String(total).padStart(33)} brotli of ${BUDGET} (${relative(process.cwd(), 'dist') || '.'})`);
+if (total > BUDGET) { console.error(`the runtime is ${total - BUDGET} bytes over its budget`); process.exit(1); }
