@@ -1,0 +1,140 @@
+// The tests in real browsers.
+//
+//   node js/test/browser/run.mjs [--browsers chromium,firefox,webkit,node] [--quick] [--suite NAME] [--only TEXT] [--device cpu|gpu] [--facts]
+//
+// Prints each failure, one line for each suite and, last, "N passed, N failed". Exit status 1 when something failed.
+// --quick leaves out the long tests; --only runs the tests whose name contains TEXT; --facts prints what the tests noted.
+import { execFileSync } from 'node:child_process';
+import { existsSync, statSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { startServers } from './harness/server.mjs';
+import { plan } from './plan.mjs';
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+const { values: options } = parseArgs({
+  options: {
+    browsers: { type: 'string', default: 'chromium,firefox,webkit,node' },
+    suite: { type: 'string' }, only: { type: 'string' }, device: { type: 'string' },
+    quick: { type: 'boolean', default: false }, facts: { type: 'boolean', default: false },
+  },
+});
+const drivers = {};
+for (const name of options.browsers.split(',')) drivers[name] = await import(`./harness/${name}.mjs`);
+
+// Without these nothing runs; a missing browser is a failure, never a silent gap.
+const lacking = [...new Set(Object.values(drivers).flatMap((d) => d.missing()))];
+if (lacking.length) {
+  console.log(`Browsers are missing. Install them with: apt-get install ${lacking.join(' ')}\n0 passed, ${lacking.length} failed`);
+  process.exit(1);
+}
+const stamp = `${here}node_modules/.package-lock.json`;
+if (!existsSync(stamp) || statSync(stamp).mtimeMs < statSync(`${here}package-lock.json`).mtimeMs) {
+  execFileSync('npm', ['ci', '--ignore-scripts', '--loglevel=error'], { cwd: here, stdio: ['ignore', 'ignore', 'inherit'] });
+  execFileSync('touch', [stamp]);
+}
+
+const runs = new Map(); // id -> function(message)
+const servers = await startServers((message) => runs.get(message.run)?.(message));
+const total = { passed: 0, failed: 0, skipped: 0 };
+const started = Date.now();
+const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
+
+// Runs one suite in one place and resolves with what came back. Silence for longer than the running test may take is a hang.
+function runOne(browser, entry, env) {
+  const [, device, mode, suite] = entry;
+  const run = `${runs.size + 1}-${process.pid}`;
+  const seen = { passed: 0, failed: [], skipped: [], notes: [], logs: [] };
+  return new Promise((resolve) => {
+    let page, timer, current;
+    const finish = async () => {
+      clearTimeout(timer);
+      runs.set(run, () => {});
+      await (await page)?.close().catch((e) => seen.logs.push(`close: ${e.message}`));
+      resolve(seen);
+    };
+    const fail = (test, message) => seen.failed.push({ test, message });
+    const expect = (s, what) => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        fail(current ?? 'start', `${what} within ${s} s: killed`);
+        finish();
+      }, s * 1000);
+    };
+    const onMessage = (m) => {
+      if (m.type === 'begin') {
+        current = m.test;
+        expect(m.seconds + 30, `the test said nothing and did not end`);
+      } else if (m.type === 'end') {
+        finish();
+      } else if (m.type === 'stray') {
+        fail(current ?? 'load', m.message);
+      } else {
+        expect(60, 'no further test began');
+        if (m.type === 'pass' && m.test !== 'before' && m.test !== 'after') seen.passed++;
+        if (m.type === 'fail') fail(m.test, m.message);
+        if (m.type === 'skip') seen.skipped.push(m);
+        for (const [key, value] of m.notes ?? []) seen.notes.push({ test: m.test, key, value });
+        if (options.facts && m.ms > 1000) seen.notes.push({ test: m.test, key: 'time', value: seconds(m.ms) });
+      }
+    };
+    runs.set(run, onMessage);
+    expect(60, 'nothing came back');
+    const onStray = (message, isLog) => {
+      if (isLog) return seen.logs.push(message);
+      onMessage({ type: 'stray', message });
+      finish();
+    };
+    const query = new URLSearchParams({ run, suite: `/js/test/browser/suites/${suite}.mjs`, env: JSON.stringify(env) });
+    const target = browser.name === 'node'
+      ? { suite: `${here}suites/${suite}.mjs`, env, run }
+      : `${servers.origins[mode]}/js/test/browser/page/page.html?${query}`;
+    page = browser.instance.open(target, onStray, onMessage).catch((e) => {
+      fail('start', `${browser.name} could not open the page: ${e.message}`);
+      page = null;
+      finish();
+    });
+  });
+}
+
+const wanted = plan.filter(([browser, device, , suite]) =>
+  drivers[browser] && (!options.suite || options.suite.split(',').includes(suite)) && (!options.device || options.device === device));
+for (const [name, driver] of Object.entries(drivers)) {
+  for (const device of ['gpu', 'cpu']) {
+    const entries = wanted.filter((e) => e[0] === name && e[1] === device);
+    if (!entries.length) continue;
+    let instance;
+    try {
+      instance = await driver.launch({ device });
+    } catch (error) {
+      console.log(`FAILED ${name}: does not start: ${error.message}`);
+      total.failed++;
+      continue;
+    }
+    for (const entry of entries) {
+      const [, , mode, suite] = entry;
+      const env = { browser: name, device, mode, suite, quick: options.quick, only: options.only, origins: servers.origins };
+      const start = Date.now();
+      const result = await runOne({ name, instance }, entry, env);
+      const label = `${name} ${device}${mode === 'none' || mode === 'plain' ? '' : ' ' + mode} ${suite}`;
+      for (const { test, message } of result.failed) console.log(`FAILED ${label}: ${test}\n    ${message}`);
+      if (result.failed.length) for (const log of result.logs.slice(0, 10)) console.log(`    ${log}`);
+      const left = result.skipped.length ? `, ${result.skipped.length} left out` : '';
+      console.log(`${label.padEnd(36)} ${String(result.passed).padStart(4)} passed, ${result.failed.length} failed${left}   ${seconds(Date.now() - start)}`);
+      if (options.facts) {
+        for (const { test, key, value } of result.notes) console.log(`    ${test}: ${key} = ${typeof value === 'string' ? value : JSON.stringify(value)}`);
+        for (const { test, message } of result.skipped) console.log(`    left out: ${test}: ${message}`);
+      }
+      total.passed += result.passed;
+      total.failed += result.failed.length;
+      total.skipped += result.skipped.length;
+    }
+    if (options.facts) console.log(`    ${instance.version}`);
+    await instance.close();
+  }
+}
+await servers.close();
+if (total.skipped && !options.quick) console.log(`${total.skipped} left out: what a browser does not have (--facts says which and why)`);
+console.log(`browsers: ${seconds(Date.now() - started)}`);
+console.log(`${total.passed} passed, ${total.failed} failed`);
+process.exit(total.failed || !total.passed ? 1 : 0);
