@@ -20,9 +20,9 @@ SOVERSION := 0
 PACKAGES := libjpeg libpng libwebp libwebpdemux
 HAVE_CURL := $(shell pkg-config --exists libcurl 2>/dev/null && echo 1)
 
-CFLAGS_ALL = -std=c11 -D_POSIX_C_SOURCE=200809L $(OPT) -Wall -Wextra -Wshadow -Werror -Iinclude -Isrc -Itests -ffp-contract=off -fvisibility=hidden -fPIC -pthread \
+CFLAGS_ALL = -std=c11 -D_POSIX_C_SOURCE=200809L $(OPT) -Wall -Wextra -Wshadow -Werror -Iinclude -Isrc -I$(BUILD)/gen -Itests -ffp-contract=off -fvisibility=hidden -fPIC -pthread \
              $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) $(CFLAGS)
-LDLIBS_ALL = $(shell pkg-config --libs $(PACKAGES) 2>/dev/null || echo -ljpeg -lpng -lwebpdemux -lwebp) -lm -pthread $(LDLIBS)
+LDLIBS_ALL = $(shell pkg-config --libs $(PACKAGES) 2>/dev/null || echo -ljpeg -lpng -lwebpdemux -lwebp) -lm -ldl -pthread $(LDLIBS)
 ifneq ($(SANITIZE),)
 # (clang says so when -O1 does not unroll a loop that asks for it; that is no fault here.)
 CFLAGS_ALL += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer -Wno-pass-failed
@@ -35,7 +35,7 @@ endif
 
 # What belongs to the wasm module alone.
 LIB_SRC  := $(filter-out %_wasm.c %_simd128.c src/wasm/%,$(sort $(wildcard src/*/*.c src/*/*/*.c)))
-LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/%.o)
+LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/%.o) $(BUILD)/gen/backend/webgpu/kernels.o
 CLI_SRC  := $(sort $(wildcard cli/*.c))
 CLI_OBJ  := $(CLI_SRC:%.c=$(BUILD)/%.o)
 TEST_SRC := $(sort $(wildcard tests/unit/*.c tests/ops/*.c tests/golden/*.c tests/property/*.c))
@@ -50,7 +50,18 @@ tests: $(TEST_BIN)
 $(BUILD)/src/%_avx2.o: ISA_FLAGS = -mavx2 -mfma -mf16c
 $(BUILD)/src/%_avx512.o: ISA_FLAGS = -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni
 
-$(BUILD)/%.o: %.c
+# The kernels as a C table: the .c follows every change, the .h only a change of the list of names, so nothing else is compiled
+# anew. mk/wasm.mk uses the same two files: compile $(KERNELS_C) with -I$(BUILD)/gen and let objects wait for `| $(KERNELS_H)`.
+KERNELS_C := $(BUILD)/gen/backend/webgpu/kernels.c
+KERNELS_H := $(BUILD)/gen/backend/webgpu/kernels.h
+# (The folder itself: a kernel that is taken away counts as a change.)
+$(KERNELS_C): tools/kernels/embed.sh $(sort $(wildcard kernels/*.wgsl)) kernels
+	@tools/kernels/embed.sh $(@D) $(sort $(wildcard kernels/*.wgsl))
+$(KERNELS_H): $(KERNELS_C) ;
+$(KERNELS_C:.c=.o): $(KERNELS_C) $(KERNELS_H)
+	$(CC) $(CFLAGS_ALL) -c $< -o $@
+
+$(BUILD)/%.o: %.c | $(KERNELS_H)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(ISA_FLAGS) -MMD -MP -c $< -o $@
 $(CLI_OBJ): CFLAGS_ALL += $(CLI_CFLAGS)
@@ -118,7 +129,7 @@ $(BUILD)/galago.pc: include/galago.h Makefile
 	@mkdir -p $(@D)
 	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$(INCLUDEDIR)' '' 'Name: galago' \
 	  "Description: Qwen's small vision-language models on the user's own device" 'Version: $(VERSION)' \
-	  'Requires.private: $(PACKAGES)' 'Libs: -L$${libdir} -lgalago' 'Libs.private: -lm -pthread' \
+	  'Requires.private: $(PACKAGES)' 'Libs: -L$${libdir} -lgalago' 'Libs.private: -lm -ldl -pthread' \
 	  'Cflags: -I$${includedir}' > $@
 
 .PHONY: install uninstall $(BUILD)/galago.pc
