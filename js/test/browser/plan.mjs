@@ -1,4 +1,5 @@
 // Which suite runs where: one line for each browser, device, kind of page (see harness/server.mjs) and suite.
+// 'driven' suites lie in driven/ and use a page from outside, as people do; the others lie in suites/ and run inside the page.
 const everywhere = [
   ['chromium', 'gpu', 'plain'],
   ['firefox', 'gpu', 'plain'],
@@ -12,4 +13,6 @@ export const plan = [
   ['firefox', 'cpu', 'isolated', 'probe'],
   ['webkit', 'cpu', 'isolated', 'probe'],
   ['chromium', 'cpu', 'csp', 'probe'],
+  ['chromium', 'cpu', 'driven', 'demo'],
+  ['chromium', 'cpu', 'driven', 'examples'],
 ];

@@ -5,9 +5,13 @@
 // Prints each failure, one line for each suite and, last, "N passed, N failed". Exit status 1 when something failed.
 // --quick leaves out the long tests; --only runs the tests whose name contains TEXT; --facts prints what the tests noted.
 import { execFileSync } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import * as native from './harness/native.mjs';
+import { runSuite } from './harness/runner.mjs';
 import { startServers } from './harness/server.mjs';
 import { plan } from './plan.mjs';
 
@@ -34,8 +38,32 @@ if (!existsSync(stamp) || statSync(stamp).mtimeMs < statSync(`${here}package-loc
   execFileSync('touch', [stamp]);
 }
 
+const wanted = plan.filter(([browser, device, , suite]) =>
+  drivers[browser] && (!options.suite || options.suite.split(',').includes(suite)) && (!options.device || options.device === device));
+
+// What the native program says goes to the pages as a file.
+const generated = mkdtempSync(path.join(tmpdir(), 'galago-expected-'));
+process.on('exit', () => rmSync(generated, { recursive: true, force: true }));
+let expectations = [];
+if (wanted.some((entry) => entry[3] !== 'probe')) {
+  const lacks = native.missing() ?? (existsSync(`${here}../../dist/galago.wasm`) ? null : 'js/dist/galago.wasm is not built: run make wasm')
+    ?? (existsSync(`${here}../../dist/index.js`) ? null : 'js/dist/index.js is not built: run node js/build.mjs');
+  if (lacks) {
+    console.log(`${lacks}\n0 passed, 1 failed`);
+    process.exit(1);
+  }
+  expectations = native.expectations();
+  writeFileSync(path.join(generated, 'expected.json'), JSON.stringify(expectations));
+}
+// The case of these pictures (file names) and this prompt.
+const expected = (images, prompt) => {
+  const found = expectations.find((c) => c.prompt === prompt && c.images.map((i) => path.basename(i)).join() === images.join());
+  if (!found) throw new Error(`no native words for ${images} and "${prompt}": add the case to harness/native.mjs`);
+  return found;
+};
+
 const runs = new Map(); // id -> function(message)
-const servers = await startServers((message) => runs.get(message.run)?.(message));
+const servers = await startServers((message) => runs.get(message.run)?.(message), { 'generated/': generated });
 const total = { passed: 0, failed: 0, skipped: 0 };
 const started = Date.now();
 const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
@@ -89,6 +117,13 @@ function runOne(browser, entry, env) {
     const target = browser.name === 'node'
       ? { suite: `${here}suites/${suite}.mjs`, env, run }
       : `${servers.origins[mode]}/js/test/browser/page/page.html?${query}`;
+    if (mode === 'driven') {
+      // The test presses the browser's keys, so it runs here and not in the page.
+      page = Promise.resolve({ close: async () => {} });
+      import(`./driven/${suite}.mjs`).then((module) => runSuite(module, { ...env, context: browser.instance.context, expected }, onMessage))
+        .catch((e) => (fail('load the suite', e.stack), finish()));
+      return;
+    }
     page = browser.instance.open(target, onStray, onMessage).catch((e) => {
       fail('start', `${browser.name} could not open the page: ${e.message}`);
       page = null;
@@ -97,8 +132,6 @@ function runOne(browser, entry, env) {
   });
 }
 
-const wanted = plan.filter(([browser, device, , suite]) =>
-  drivers[browser] && (!options.suite || options.suite.split(',').includes(suite)) && (!options.device || options.device === device));
 for (const [name, driver] of Object.entries(drivers)) {
   for (const device of ['gpu', 'cpu']) {
     const entries = wanted.filter((e) => e[0] === name && e[1] === device);
@@ -113,7 +146,7 @@ for (const [name, driver] of Object.entries(drivers)) {
     }
     for (const entry of entries) {
       const [, , mode, suite] = entry;
-      const env = { browser: name, device, mode, suite, quick: options.quick, only: options.only, origins: servers.origins };
+      const env = { browser: name, device, mode, suite, quick: options.quick, only: options.only, origins: servers.origins, origin: servers.origins.plain };
       const start = Date.now();
       const result = await runOne({ name, instance }, entry, env);
       const label = `${name} ${device}${mode === 'none' || mode === 'plain' ? '' : ' ' + mode} ${suite}`;

@@ -49,6 +49,7 @@ export async function launch({ device }) {
       let closing = false;
       child.on('exit', (code, signal) => closing || onStray(`firefox ended by itself (${signal ?? code})`));
       return {
+        pid: child.pid,
         async close() {
           closing = true;
           await stop(child);

@@ -2,7 +2,7 @@
 //
 // A suite is a module with `tests`: an object of name -> async function(t), or name -> { run, seconds, unless(env) } where
 // `seconds` is the time after which the test counts as failed (60) and `unless` gives a reason to leave the test out, or nothing.
-// It may also export `before(t)` and `after(t)`, once for the suite.
+// `tests` may also be a function of the environment that gives such an object. A suite may export `before(t)` and `after(t)`, once for the suite.
 //
 // t.env      what the run says about itself: { browser, device, mode, quick, origin, ... }
 // t.note     a figure or a fact that is printed with the results
@@ -79,7 +79,8 @@ export async function runSuite(suite, env, report) {
     await report({ ...result, test: name, notes, ms: performance.now() - start });
     return result.type !== 'fail';
   };
-  const wanted = Object.entries(suite.tests).filter(([name]) => !env.only || name.includes(env.only));
+  const tests = typeof suite.tests === 'function' ? await suite.tests(env) : suite.tests;
+  const wanted = Object.entries(tests).filter(([name]) => !env.only || name.includes(env.only));
   // A suite that cannot be prepared fails once, with the reason, not once for every test.
   const ready = !suite.before || (await one('before', { seconds: 180, ...suite.before.options, run: suite.before }));
   if (ready) for (const [name, entry] of wanted) await one(name, entry);

@@ -51,9 +51,15 @@ async function body(request) {
   return Buffer.concat(parts).toString();
 }
 
-async function serveFile(request, response, name, headers) {
-  const file = path.join(root, name);
-  const found = folders.some((f) => name.startsWith(f)) && !name.includes('/node_modules/') ? await stat(file).catch(() => null) : null;
+// The file behind a path of the server, or null where it is not served.
+function locate(name, mounts) {
+  for (const [prefix, folder] of Object.entries(mounts)) if (name.startsWith(prefix)) return path.join(folder, name.slice(prefix.length));
+  return folders.some((f) => name.startsWith(f)) && !name.includes('/node_modules/') ? path.join(root, name) : null;
+}
+
+async function serveFile(request, response, name, headers, mounts) {
+  const file = locate(path.posix.normalize(name), mounts);
+  const found = file && (await stat(file).catch(() => null));
   if (!found?.isFile()) {
     response.writeHead(404, { ...headers, 'content-type': 'text/plain' }).end(`no such file: ${name}\n`);
     return;
@@ -73,9 +79,9 @@ async function serveFile(request, response, name, headers) {
   else createReadStream(file, { start: first, end: last }).on('error', () => response.destroy()).pipe(response);
 }
 
-// Starts the three servers. onReport(object) is called with each message a page sends.
+// Starts the three servers. onReport(object) is called with each message a page sends; mounts: 'prefix/' -> folder, further files.
 // Returns { origins: {plain, isolated, csp}, close() }.
-export async function startServers(onReport) {
+export async function startServers(onReport, mounts = {}) {
   const servers = {};
   const origins = {};
   for (const [mode, headers] of Object.entries(headersOf)) {
@@ -88,7 +94,7 @@ export async function startServers(onReport) {
         } else if (url.pathname === '/favicon.ico') {
           response.writeHead(204, headers).end();
         } else {
-          await serveFile(request, response, decodeURIComponent(url.pathname).slice(1), headers);
+          await serveFile(request, response, decodeURIComponent(url.pathname).slice(1), headers, mounts);
         }
       } catch (error) {
         if (!response.headersSent) response.writeHead(500, headers);
