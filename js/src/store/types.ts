@@ -28,6 +28,8 @@ export interface ModelFile {
   parts?: FilePart[];
   /** ETag, or else Last-Modified, as seen while resolving: a stored copy of another one is out of date. */
   version?: string;
+  /** The address under which it is kept, where `url` names one version (a commit) of it. */
+  keptAs?: string;
   /** A file that the user chose. */
   blob?: Blob;
   /** A file on this machine's disk (Node.js). */
@@ -45,6 +47,8 @@ export interface Resolved {
   files: ModelFile[];
   /** Bytes of all files whose size is known. */
   total: number;
+  /** What was asked for, in full: finds the same answer in the store without a network. */
+  request?: string;
 }
 
 export type StorageKind = 'opfs' | 'opfs-pieces' | 'cache-api' | 'memory' | 'folder';

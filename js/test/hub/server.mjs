@@ -106,7 +106,12 @@ export async function startHub({ port = 0 } = {}) {
     const step = fault.slow ? Math.max(1, Math.floor(fault.slow / 20)) : 64 << 10;
     for (let at = 0; at < cut && !response.destroyed; at += step) {
       const more = response.write(body.subarray(at, Math.min(at + step, cut)));
-      if (!more) await new Promise((go) => { response.once('drain', go); response.once('close', go); });
+      if (!more) {
+        await new Promise((go) => {
+          const done = () => { response.off('drain', done).off('close', done); go(); };
+          response.on('drain', done).on('close', done);
+        });
+      }
       if (fault.slow) await new Promise((go) => setTimeout(go, 50));
     }
     if (fault.drop !== undefined && cut === fault.drop) {
