@@ -121,7 +121,7 @@ typedef struct filling {
     size_t rows_per_slice;  /* of a thread */
     size_t next, end;       /* rows of the step at hand */
     pthread_mutex_t lock;
-    bool failed;
+    bool failed, unreadable; /* no memory; the file could not be read */
 } filling;
 
 struct model_loader {
@@ -177,11 +177,16 @@ static void *convert_rows(void *arg)
     for (;;) {
         pthread_mutex_lock(&f->lock);
         if (!values || !packed) f->failed = true;
-        size_t first = f->failed ? f->end : f->next, n = f->end - first < f->rows_per_slice ? f->end - first : f->rows_per_slice;
+        size_t first = f->failed || f->unreadable ? f->end : f->next, n = f->end - first < f->rows_per_slice ? f->end - first : f->rows_per_slice;
         f->next = first + n;
         pthread_mutex_unlock(&f->lock);
         if (!n) break;
-        weights_read(v->ld->w, f->src, first * cols, n * cols, values);
+        if (!weights_read(v->ld->w, f->src, first * cols, n * cols, values)) {
+            pthread_mutex_lock(&f->lock);
+            f->unreadable = true;
+            pthread_mutex_unlock(&f->lock);
+            break;
+        }
         if (f->kind == NORM && v->ld->hf)
             for (size_t i = 0; i < n * cols; i++) values[i] += 1;
         if (f->kind == DECAY && v->ld->hf)
@@ -212,6 +217,33 @@ static void convert_step(loader *ld)
     pthread_mutex_destroy(&f->lock);
 }
 
+/* Rows of a weight whose bytes are the held ones. Where its file is not mapped they come through a slice. */
+static void copy_step(loader *ld, size_t row_bytes)
+{
+    enum { SLICE_BYTES = 4 << 20 };
+    filling *f = &ld->fill;
+    const backend_ops *ops = ld->m->backend->ops;
+    if (f->src->data) {
+        ops->weight_write(ld->m->backend, f->dst, f->next, f->end - f->next, f->src->data + f->next * row_bytes);
+        return;
+    }
+    size_t rows = SLICE_BYTES / row_bytes ? SLICE_BYTES / row_bytes : 1;
+    if (rows > f->end - f->next) rows = f->end - f->next;
+    uint8_t *bytes = malloc(rows * row_bytes);
+    f->failed = !bytes;
+    for (size_t n; bytes && f->next < f->end && !f->unreadable; f->next += n) {
+        n = f->end - f->next < rows ? f->end - f->next : rows;
+        f->unreadable = !weights_bytes(ld->w, f->src, f->next * row_bytes, n * row_bytes, bytes);
+        if (!f->unreadable) ops->weight_write(ld->m->backend, f->dst, f->next, n, bytes);
+    }
+    free(bytes);
+}
+
+static galago_status cannot_read(const weight *src, error *e)
+{
+    return fail(e, GALAGO_ERR_IO, "%s: its bytes cannot be read from the file any more", src->name);
+}
+
 /* The next rows of the weight at hand. */
 static galago_status fill_step(loader *ld, error *e)
 {
@@ -221,9 +253,10 @@ static galago_status fill_step(loader *ld, error *e)
     f->next = ld->filled;
     f->end = rows - f->next < n ? rows : f->next + n;
     if (f->raw)
-        ld->m->backend->ops->weight_write(ld->m->backend, f->dst, f->next, f->end - f->next, f->src->data + f->next * row_bytes);
+        copy_step(ld, row_bytes);
     else
         convert_step(ld);
+    if (f->unreadable) return cannot_read(f->src, e);
     if (f->failed) return fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory to convert it", f->src->name);
     ld->done_bytes += (double)f->src->bytes * (double)(f->end - ld->filled) / (double)rows;
     ld->filled = f->end;
@@ -259,9 +292,9 @@ static galago_status begin_weight(loader *ld, const weight_spec *spec, int index
     tensor t = {.n_dims = spec->cols == ONE_DIM ? 1 : 2, .shape = {rows, cols, 1, 1}};
     if (t.n_dims == 1) t.shape[1] = 1;
     t.type = held_type(ld, src, spec->kind, tensor_row(t));
-    bool raw = t.type == src->type && src->data && spec->kind != NORM && spec->kind != DECAY;
+    bool raw = t.type == src->type && weights_has_bytes(ld->w, src) && spec->kind != NORM && spec->kind != DECAY;
     backend *b = ld->m->backend;
-    bool at_once = raw && b->uses_mapped;
+    bool at_once = raw && src->data && b->uses_mapped;
     if ((s = b->ops->weight_load(b, &t, at_once ? src->data : NULL, at_once, e))) {
         if (t.buffer) b->ops->buffer_destroy(b, t.buffer);
         return s;
@@ -306,19 +339,19 @@ static galago_status load_patch_embed(loader *ld, error *e)
     if (!sum || !part) {
         s = fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory", names[0]);
     } else {
+        bool ok;
         if (ld->hf) {
-            weights_read(ld->w, src[0], 0, 2 * n, part);
+            ok = weights_read(ld->w, src[0], 0, 2 * n, part);
             for (size_t i = 0; i < n; i++) {
                 size_t channel = i / area, first = channel * 2 * area + i % area;
                 sum[i] = part[first] + part[first + area];
             }
         } else {
-            weights_read(ld->w, src[0], 0, n, sum);
-            weights_read(ld->w, src[1], 0, n, part);
-            for (size_t i = 0; i < n; i++) sum[i] += part[i];
+            ok = weights_read(ld->w, src[0], 0, n, sum) && weights_read(ld->w, src[1], 0, n, part);
+            for (size_t i = 0; ok && i < n; i++) sum[i] += part[i];
         }
         tensor t = {.type = DTYPE_F32, .n_dims = 2, .shape = {v->d_model, row, 1, 1}};
-        s = m->backend->ops->weight_load(m->backend, &t, sum, false, e);
+        s = ok ? m->backend->ops->weight_load(m->backend, &t, sum, false, e) : cannot_read(src[0], e);
         if (!s) {
             m->vision.patch_embed.w = t;
             m->n_params += 2 * n;

@@ -8,12 +8,13 @@
 
 #include "base/half.h"
 #include <assert.h>
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { GGUF_MAGIC = 0x46554747, MAX_NAME = 64, MAX_KEY = 1024, MAX_NESTING = 4, MAX_PARTS = 1000 };
+/* Bytes that keys and descriptions of a file that is not mapped may take. */
+enum { MAX_HEAD = 1 << 30 };
 
 /* Bytes of a value of fixed size; 0 for strings, arrays and unknown types. */
 static size_t type_size(uint32_t type)
@@ -103,33 +104,45 @@ bool gguf_number(const gguf_key *k, size_t i, double *out)
 
 /* ---- one file ---- */
 
+/* `begin` to `end` are the file's bytes that are in memory: all of a mapped file, else the head that was read so far. */
 typedef struct reader {
     weights *w;
     const char *path;
     const uint8_t *begin, *p, *end;
+    uint64_t size; /* of the file */
+    bool needs_more; /* the failure at hand is that the head is too short, not the file */
     uint32_t file;
     error *e;
 } reader;
 
-static size_t left(const reader *r) { return (size_t)(r->end - r->p); }
+static uint64_t position(const reader *r, const uint8_t *p) { return (uint64_t)(p - r->begin); }
+static uint64_t left(const reader *r) { return r->size - position(r, r->p); }
+
+/* Whether the next n bytes are in the file and in memory. */
+static bool has(reader *r, uint64_t n)
+{
+    if (n <= (uint64_t)(r->end - r->p)) return true;
+    r->needs_more = n <= left(r);
+    return false;
+}
 
 static galago_status cut_off(reader *r, const char *what)
 {
     return fail(r->e, GALAGO_ERR_FORMAT,
-                "%s: the file ends after %zu bytes inside %s: it is truncated or damaged; get it again",
-                r->path, (size_t)(r->end - r->begin), what);
+                "%s: the file ends after %llu bytes inside %s: it is truncated or damaged; get it again",
+                r->path, (unsigned long long)r->size, what);
 }
 
 static bool take_u32(reader *r, uint32_t *v)
 {
-    if (left(r) < 4) return false;
+    if (!has(r, 4)) return false;
     *v = load_u32(r->p);
     r->p += 4;
     return true;
 }
 static bool take_u64(reader *r, uint64_t *v)
 {
-    if (left(r) < 8) return false;
+    if (!has(r, 8)) return false;
     *v = load_u64(r->p);
     r->p += 8;
     return true;
@@ -138,10 +151,10 @@ static bool take_u64(reader *r, uint64_t *v)
 static bool take_string(reader *r, const uint8_t **bytes, size_t *size)
 {
     uint64_t n;
-    if (!take_u64(r, &n) || n > left(r)) return false;
+    if (!take_u64(r, &n) || !has(r, n)) return false;
     *bytes = r->p;
     *size = (size_t)n;
-    r->p += n;
+    r->p += (size_t)n;
     return true;
 }
 
@@ -152,11 +165,11 @@ static galago_status take_name(reader *r, const char *what, size_t limit, const 
     size_t size;
     if (!take_string(r, &bytes, &size)) return cut_off(r, what);
     if (size == 0 || size > limit)
-        return fail(r->e, GALAGO_ERR_FORMAT, "%s: %s of %zu bytes at byte %zu (1 to %zu are allowed)",
-                    r->path, what, size, (size_t)(bytes - r->begin), limit);
+        return fail(r->e, GALAGO_ERR_FORMAT, "%s: %s of %zu bytes at byte %llu (1 to %zu are allowed)",
+                    r->path, what, size, (unsigned long long)position(r, bytes), limit);
     if (memchr(bytes, 0, size))
-        return fail(r->e, GALAGO_ERR_FORMAT, "%s: %s at byte %zu holds a NUL", r->path, what,
-                    (size_t)(bytes - r->begin));
+        return fail(r->e, GALAGO_ERR_FORMAT, "%s: %s at byte %llu holds a NUL", r->path, what,
+                    (unsigned long long)position(r, bytes));
     *out = arena_string(&r->w->memory, (const char *)bytes, size);
     return *out ? GALAGO_OK : fail(r->e, GALAGO_ERR_MEMORY, "%s: not enough memory", r->path);
 }
@@ -185,8 +198,9 @@ static galago_status skip_array(reader *r, const char *key, uint32_t *type, size
     if (n > left(r) / least)
         return fail(
             r->e, GALAGO_ERR_FORMAT,
-            "%s: key %.100s: %llu elements, but only %zu bytes are left: the file is truncated or damaged",
-            r->path, key, (unsigned long long)n, left(r));
+            "%s: key %.100s: %llu elements, but only %llu bytes are left: the file is truncated or damaged",
+            r->path, key, (unsigned long long)n, (unsigned long long)left(r));
+    if (!has(r, n * least)) return cut_off(r, key);
     *count = (size_t)n;
     if (size) {
         r->p += *count * size;
@@ -218,7 +232,7 @@ static galago_status read_key(reader *r)
     k.raw = r->p;
     size_t size = type_size(k.type);
     if (size) {
-        if (left(r) < size) return cut_off(r, k.name);
+        if (!has(r, size)) return cut_off(r, k.name);
         k.at = r->p;
         r->p += size;
         k.count = 1;
@@ -286,72 +300,123 @@ static galago_status read_alignment(reader *r, size_t *alignment)
     return GALAGO_OK;
 }
 
-galago_status gguf_parse(weights *w, uint32_t file, error *e)
+/* Header, keys and descriptions; then where each tensor lies. */
+static galago_status parse(reader *r)
 {
-    const weight_file *f = &w->files[file];
-    reader r = {w, f->path, f->map.data, f->map.data, f->map.data + f->map.size, file, e};
+    weights *w = r->w;
+    error *e = r->e;
     uint32_t magic, version;
     uint64_t n_tensors, n_keys;
-    if (f->map.size == 0) return fail(e, GALAGO_ERR_FORMAT, "%s: the file is empty", f->path);
-    if (!take_u32(&r, &magic)) return cut_off(&r, "the header");
+    if (r->size == 0) return fail(e, GALAGO_ERR_FORMAT, "%s: the file is empty", r->path);
+    if (!take_u32(r, &magic)) return cut_off(r, "the header");
     if (magic != GGUF_MAGIC)
         return fail(e, GALAGO_ERR_FORMAT,
-                    "%s: is not a GGUF file (it begins with %02x %02x %02x %02x, not \"GGUF\")", f->path,
-                    r.begin[0], r.begin[1], r.begin[2], r.begin[3]);
-    if (!take_u32(&r, &version)) return cut_off(&r, "the header");
+                    "%s: is not a GGUF file (it begins with %02x %02x %02x %02x, not \"GGUF\")", r->path,
+                    r->begin[0], r->begin[1], r->begin[2], r->begin[3]);
+    if (!take_u32(r, &version)) return cut_off(r, "the header");
     if (version != 2 && version != 3) {
         bool swapped = version == 0x03000000 || version == 0x02000000;
         return fail(e, GALAGO_ERR_UNSUPPORTED, "%s: GGUF version %u is not supported (2 and 3 are)%s",
-                    f->path, version, swapped ? ": this is a big-endian file" : "");
+                    r->path, version, swapped ? ": this is a big-endian file" : "");
     }
-    if (!take_u64(&r, &n_tensors) || !take_u64(&r, &n_keys)) return cut_off(&r, "the header");
+    if (!take_u64(r, &n_tensors) || !take_u64(r, &n_keys)) return cut_off(r, "the header");
     /* The shortest key takes 8 + 1 + 4 + 1 bytes, the shortest description 8 + 1 + 4 + 8 + 4 + 8. */
-    if (n_keys > left(&r) / 14 || n_tensors > left(&r) / 33)
+    if (n_keys > left(r) / 14 || n_tensors > left(r) / 33)
         return fail(
             e, GALAGO_ERR_FORMAT,
-            "%s: %llu keys and %llu tensors do not fit a file of %zu bytes: it is truncated or damaged",
-            f->path, (unsigned long long)n_keys, (unsigned long long)n_tensors, f->map.size);
+            "%s: %llu keys and %llu tensors do not fit a file of %llu bytes: it is truncated or damaged",
+            r->path, (unsigned long long)n_keys, (unsigned long long)n_tensors, (unsigned long long)r->size);
     galago_status s;
     for (uint64_t i = 0; i < n_keys; i++)
-        if ((s = read_key(&r))) return s;
+        if ((s = read_key(r))) return s;
 
     size_t first = w->count, alignment = 0;
-    if ((s = read_alignment(&r, &alignment))) return s;
+    if ((s = read_alignment(r, &alignment))) return s;
+    if (!has(r, n_tensors * 33)) return cut_off(r, "the tensors");
     uint64_t *offsets = calloc((size_t)n_tensors + 1, sizeof *offsets);
     if (!offsets)
-        return fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory for %llu tensors", f->path,
+        return fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory for %llu tensors", r->path,
                     (unsigned long long)n_tensors);
     s = GALAGO_OK;
     for (uint64_t i = 0; i < n_tensors && !s; i++) {
         weight t;
-        s = read_info(&r, &t, &offsets[i]);
+        s = read_info(r, &t, &offsets[i]);
         if (!s) s = weights_add(w, &t, e);
     }
-    size_t header = (size_t)(r.p - r.begin), data = (header + alignment - 1) & ~(alignment - 1);
-    size_t available = data < f->map.size ? f->map.size - data : 0;
+    uint64_t data = (position(r, r->p) + alignment - 1) & ~(uint64_t)(alignment - 1);
+    uint64_t available = data < r->size ? r->size - data : 0;
+    const filemap *map = &w->files[r->file].map;
     for (size_t i = 0; i < n_tensors && !s; i++) {
         weight *t = &w->list[first + i];
         if (offsets[i] % alignment)
             s = fail(e, GALAGO_ERR_FORMAT,
-                     "%s: tensor %s begins at byte %llu of the data, which is not a multiple of %zu", f->path,
+                     "%s: tensor %s begins at byte %llu of the data, which is not a multiple of %zu", r->path,
                      t->name, (unsigned long long)offsets[i], alignment);
-        else if (offsets[i] > available || t->bytes > available - (size_t)offsets[i])
+        else if (offsets[i] > available || t->bytes > available - offsets[i])
             s = fail(e, GALAGO_ERR_FORMAT,
-                     "%s: tensor %s needs %zu bytes from byte %llu of the data, the file has %zu: it is "
+                     "%s: tensor %s needs %zu bytes from byte %llu of the data, the file has %llu: it is "
                      "truncated or damaged; get it again",
-                     f->path, t->name, t->bytes, (unsigned long long)offsets[i], available);
+                     r->path, t->name, t->bytes, (unsigned long long)offsets[i], (unsigned long long)available);
         else
-            t->data = r.begin + data + (size_t)offsets[i];
+            t->offset = data + offsets[i];
+        if (!s && !map->handle) t->data = r->begin + (size_t)t->offset;
     }
     free(offsets);
     return s;
+}
+
+/* Takes back all but the first `count` keys. */
+static void forget_keys(weights *w, size_t count)
+{
+    if (w->n_keys == count) return;
+    w->n_keys = count;
+    memset(w->key_index.slots, 0, w->key_index.n_slots * sizeof *w->key_index.slots);
+    for (size_t i = 0; i < count; i++)
+        w->key_index.slots[key_slot(w, w->keys[i].name, w->keys[i].file)] = (uint32_t)i + 1;
+}
+
+/* The head moved: keys from `first` on point into it at its new place. `old` is only a number by now. */
+static void rebase_keys(weights *w, size_t first, uintptr_t old, const uint8_t *now)
+{
+    for (size_t i = first; i < w->n_keys; i++) {
+        w->keys[i].at = now + ((uintptr_t)w->keys[i].at - old);
+        w->keys[i].raw = now + ((uintptr_t)w->keys[i].raw - old);
+    }
+}
+
+galago_status gguf_parse(weights *w, uint32_t file, error *e)
+{
+    filemap *map = &w->files[file].map;
+    const char *path = w->files[file].path;
+    const size_t n_tensors = w->count, n_keys = w->n_keys;
+    /* Where the vocabulary ends is only known behind it, so a head that turns out too short is read on, four times as long, and
+     * begun anew: going over it takes milliseconds. */
+    for (size_t head = w->first_head;; head *= 4) {
+        galago_status s = filemap_grow_head(map, head, path, e);
+        if (s) return s;
+        error why = {0};
+        reader r = {w, path, map->data, map->data, map->data + map->head, map->size, false, file, &why};
+        s = parse(&r);
+        if (!s) {
+            /* What keys point at stays. */
+            uintptr_t begin = (uintptr_t)r.begin;
+            filemap_shrink_head(map, (size_t)position(&r, r.p));
+            rebase_keys(w, n_keys, begin, map->data);
+            return GALAGO_OK;
+        }
+        if (!r.needs_more) return fail(e, s, "%s", why.message);
+        if (head >= MAX_HEAD)
+            return fail(e, GALAGO_ERR_FORMAT, "%s: its keys and tensor descriptions take more than %d MiB", path, MAX_HEAD >> 20);
+        forget_keys(w, n_keys);
+        if ((s = weights_truncate(w, n_tensors, e))) return s;
+    }
 }
 
 /* ---- parts and pairs ---- */
 
 static galago_status open_file(weights *w, const char *path, uint32_t *file, error *e)
 {
-    galago_status s = weights_map_file(w, path, file, e);
+    galago_status s = weights_open_file(w, path, file, e);
     return s ? s : gguf_parse(w, *file, e);
 }
 
@@ -438,14 +503,13 @@ static galago_status find_mmproj(weights *w, const char *text_path, const char *
     const char *folder = path_folder(&w->memory, text_path), *text_name = path_name(text_path);
     if (!folder) return fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory", text_path);
     if (!has_suffix(text_name, ".gguf")) return GALAGO_OK;
-    DIR *d = opendir(folder);
+    folder_entries *d = folder_open(folder);
     if (!d) return GALAGO_OK; /* a folder that may be entered but not listed */
     char stem[256], other[256], found[256] = "", others[200] = "";
     stem_of(text_name, stem, sizeof stem);
     /* Best of: 3 the same stem, 2 the same model in another type, 1 any other. */
     int best = 0, n_best = 0;
-    for (struct dirent *entry; (entry = readdir(d));) {
-        const char *name = entry->d_name;
+    for (const char *name; (name = folder_next(d));) {
         if (!has_suffix(name, ".gguf") || !strcasestr(name, "mmproj") || strlen(name) >= sizeof found)
             continue;
         stem_of(name, other, sizeof other);
@@ -464,7 +528,7 @@ static galago_status find_mmproj(weights *w, const char *text_path, const char *
             memcpy(others + used, name, size + 1);
         }
     }
-    closedir(d);
+    folder_close(d);
     if (n_best == 0) return GALAGO_OK;
     if (n_best > 1)
         return fail(e, GALAGO_ERR_ARGUMENT, "%s: %d vision parts lie beside it (%s); say which with --mmproj",

@@ -1,9 +1,7 @@
 /* A model in a Hugging Face folder: config.json, safetensors with or without an index, and the texts beside
  * them. */
-#define _GNU_SOURCE
 #include "weights/weights_impl.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +35,7 @@ static galago_status read_json(arena *a, const char *path, const json **out, err
 static galago_status add_shard(weights *w, const char *path, error *e)
 {
     uint32_t file;
-    galago_status s = weights_map_file(w, path, &file, e);
+    galago_status s = weights_open_file(w, path, &file, e);
     return s ? s : safetensors_parse(w, file, e);
 }
 
@@ -84,12 +82,11 @@ static galago_status open_shards(weights *w, const char *folder, error *e)
     const char **names = arena_array(&w->memory, MAX_SHARDS, sizeof *names);
     if (!names) return no_memory(folder, e);
     size_t n = 0;
-    DIR *d = opendir(folder);
+    folder_entries *d = folder_open(folder);
     if (!d) return fail(e, GALAGO_ERR_IO, "%s: the folder cannot be listed", folder);
     galago_status s = GALAGO_OK;
     const char *index = NULL;
-    for (struct dirent *entry; !s && (entry = readdir(d));) {
-        const char *name = entry->d_name;
+    for (const char *name; !s && (name = folder_next(d));) {
         bool is_index = has_suffix(name, ".safetensors.index.json");
         if (name[0] == '.' || (!is_index && !has_suffix(name, ".safetensors"))) continue;
         const char *path = path_join(&w->memory, folder, name);
@@ -105,7 +102,7 @@ static galago_status open_shards(weights *w, const char *folder, error *e)
         else
             names[n++] = path;
     }
-    closedir(d);
+    folder_close(d);
     if (s) return s;
     if (index) return open_index(w, folder, index, e);
     if (!n)

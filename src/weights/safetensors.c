@@ -29,10 +29,12 @@ static const file_type *find_type(const char *name)
     return NULL;
 }
 
-static galago_status read_entry(weights *w, uint32_t file, const json *entry, const uint8_t *data,
-                                size_t available, error *e)
+static galago_status read_entry(weights *w, uint32_t file, const json *entry, uint64_t data,
+                                error *e)
 {
+    const filemap *map = &w->files[file].map;
     const char *path = w->files[file].path, *name = entry->key;
+    const uint64_t available = map->size - data;
     if (strlen(name) != entry->key_size || entry->key_size == 0)
         return fail(e, GALAGO_ERR_FORMAT, "%s: a tensor's name is empty or holds a NUL", path);
     weight t = {.name = name, .file = file, .shape = {1, 1, 1, 1, 1}};
@@ -47,7 +49,7 @@ static galago_status read_entry(weights *w, uint32_t file, const json *entry, co
     size_t values = 1;
     for (const json *d = shape->u.list.first; d; d = d->next) {
         uint64_t size;
-        if (!json_u64(d, 1ull << 48, &size) || size_mul_overflow(values, (size_t)size, &values))
+        if (!json_u64(d, 1ull << 48, &size) || size > SIZE_MAX || size_mul_overflow(values, (size_t)size, &values))
             return fail(e, GALAGO_ERR_FORMAT, "%s: tensor %.100s: dimension %u is not a size", path, name,
                         t.n_dims);
         t.shape[t.n_dims++] = (size_t)size;
@@ -59,46 +61,52 @@ static galago_status read_entry(weights *w, uint32_t file, const json *entry, co
         return fail(e, GALAGO_ERR_FORMAT, "%s: tensor %.100s has no data_offsets [begin, end]", path, name);
     if (end > available)
         return fail(e, GALAGO_ERR_FORMAT,
-                    "%s: tensor %.100s ends at byte %llu of the data, the file has %zu: it is truncated, "
+                    "%s: tensor %.100s ends at byte %llu of the data, the file has %llu: it is truncated, "
                     "%llu bytes are missing; get it again",
-                    path, name, (unsigned long long)end, available, (unsigned long long)(end - available));
+                    path, name, (unsigned long long)end, (unsigned long long)available, (unsigned long long)(end - available));
     const file_type *type = find_type(type_name);
     t.type = (dtype)(type ? type->type : (uint32_t)TYPE_OTHER);
     if (type && (size_mul_overflow(values, type->bytes, &t.bytes) || t.bytes != end - begin))
         return fail(e, GALAGO_ERR_FORMAT,
                     "%s: tensor %.100s: %zu values of %s do not take the %llu bytes of its data_offsets",
                     path, name, values, type_name, (unsigned long long)(end - begin));
+    if (end - begin > SIZE_MAX)
+        return fail(e, GALAGO_ERR_MEMORY, "%s: tensor %.100s has %llu bytes, more than this machine can address", path, name,
+                    (unsigned long long)(end - begin));
     t.bytes = (size_t)(end - begin);
-    t.data = data + (size_t)begin;
+    t.offset = data + begin;
+    if (!map->handle) t.data = map->data + (size_t)t.offset;
     return weights_add(w, &t, e);
 }
 
 galago_status safetensors_parse(weights *w, uint32_t file, error *e)
 {
-    const weight_file f = w->files[file];
-    if (f.map.size < 8)
+    weight_file *f = &w->files[file];
+    galago_status s = filemap_grow_head(&f->map, 8, f->path, e);
+    if (s) return s;
+    if (f->map.size < 8)
         return fail(e, GALAGO_ERR_FORMAT,
-                    "%s: has %zu bytes, too few for a safetensors file: it is truncated or empty", f.path,
-                    f.map.size);
-    uint64_t size = load_u64(f.map.data);
+                    "%s: has %u bytes, too few for a safetensors file: it is truncated or empty", f->path,
+                    (unsigned)f->map.size);
+    uint64_t size = load_u64(f->map.data);
     if (size > MAX_HEADER)
         return fail(e, GALAGO_ERR_FORMAT,
-                    "%s: a header of %llu bytes (at most %d): this is not a safetensors file", f.path,
+                    "%s: a header of %llu bytes (at most %d): this is not a safetensors file", f->path,
                     (unsigned long long)size, MAX_HEADER);
-    if (size > f.map.size - 8)
+    if (size > f->map.size - 8)
         return fail(e, GALAGO_ERR_FORMAT,
-                    "%s: a header of %llu bytes in a file of %zu: it is truncated or not a safetensors file",
-                    f.path, (unsigned long long)size, f.map.size);
+                    "%s: a header of %llu bytes in a file of %llu: it is truncated or not a safetensors file",
+                    f->path, (unsigned long long)size, (unsigned long long)f->map.size);
     const json *header;
-    galago_status s = json_parse(&w->memory, (const char *)f.map.data + 8, (size_t)size, &header, e);
-    if (s) return fail_prefix(e, f.path);
+    if ((s = filemap_grow_head(&f->map, 8 + (size_t)size, f->path, e))) return s;
+    s = json_parse(&w->memory, (const char *)f->map.data + 8, (size_t)size, &header, e);
+    if (s) return fail_prefix(e, f->path);
     if (header->type != JSON_OBJECT)
-        return fail(e, GALAGO_ERR_FORMAT, "%s: the header is not a JSON object", f.path);
-    const uint8_t *data = f.map.data + 8 + (size_t)size;
-    size_t available = f.map.size - 8 - (size_t)size;
+        return fail(e, GALAGO_ERR_FORMAT, "%s: the header is not a JSON object", f->path);
+    filemap_shrink_head(&f->map, 0); /* the names are in the arena */
     for (const json *entry = header->u.list.first; entry; entry = entry->next) {
         if (strcmp(entry->key, "__metadata__") == 0) continue;
-        if ((s = read_entry(w, file, entry, data, available, e))) return s;
+        if ((s = read_entry(w, file, entry, 8 + size, e))) return s;
     }
     return GALAGO_OK;
 }

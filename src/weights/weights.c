@@ -1,16 +1,16 @@
 /* Opening model files and finding tensors in them, whatever the container. */
-#define _GNU_SOURCE
 #include "weights/weights_impl.h"
 
 #include "base/half.h"
 #include "base/quant.h"
 #include "weights/synthetic.h"
 #include <assert.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+
+/* Enough for the keys and descriptions of a vision part, and for the start of a text part's. */
+enum { FIRST_HEAD = 1 << 18 };
 
 /* ---- names ---- */
 
@@ -65,6 +65,17 @@ galago_status weights_add(weights *w, const weight *t, error *e)
     return GALAGO_OK;
 }
 
+galago_status weights_truncate(weights *w, size_t count, error *e)
+{
+    if (count == w->count) return GALAGO_OK;
+    w->count = count;
+    free(w->index.slots);
+    w->index = (name_index){0};
+    while (4 * (count + 1) > 3 * w->index.n_slots)
+        if (!weight_index_grow(w)) return fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory for its tensors", w->path);
+    return GALAGO_OK;
+}
+
 const weight *weights_find(const weights *w, const char *name)
 {
     if (!w->index.n_slots) return NULL;
@@ -107,13 +118,7 @@ const char *path_join(arena *a, const char *folder, const char *name)
     return s;
 }
 
-bool file_exists(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
-}
-
-galago_status weights_add_file(weights *w, const char *path, filemap map, bool mapped, uint32_t *at, error *e)
+galago_status weights_add_file(weights *w, const char *path, filemap map, bool own, uint32_t *at, error *e)
 {
     if (w->n_files == w->files_capacity) {
         uint32_t n = w->files_capacity ? 2 * w->files_capacity : 4;
@@ -123,16 +128,16 @@ galago_status weights_add_file(weights *w, const char *path, filemap map, bool m
         w->files_capacity = n;
     }
     *at = w->n_files;
-    w->files[w->n_files++] = (weight_file){path, map, mapped};
+    w->files[w->n_files++] = (weight_file){path, map, own};
     return GALAGO_OK;
 }
 
-galago_status weights_map_file(weights *w, const char *path, uint32_t *at, error *e)
+galago_status weights_open_file(weights *w, const char *path, uint32_t *at, error *e)
 {
     filemap map;
     const char *copy = arena_string(&w->memory, path, strlen(path));
     if (!copy) return fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory", path);
-    galago_status s = filemap_open(path, &map, e);
+    galago_status s = w->first_head ? filemap_open_pieces(path, &map, e) : filemap_open(path, &map, e);
     if (s) return s;
     if ((s = weights_add_file(w, copy, map, true, at, e))) filemap_close(&map);
     return s;
@@ -144,19 +149,18 @@ static bool ends_with(const char *s, const char *end)
     return n >= m && strcmp(s + n - m, end) == 0;
 }
 
-galago_status weights_open(const char *path, const char *mmproj, weights **out, error *e)
+static galago_status open_how(const char *path, const char *mmproj, size_t first_head, weights **out, error *e)
 {
     *out = NULL;
     weights *w = calloc(1, sizeof *w);
     galago_status s;
+    if (w) w->first_head = first_head;
     if (!w || !(w->path = arena_string(&w->memory, path, strlen(path)))) {
         s = fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory", path);
     } else if (strncmp(path, "synthetic:", 10) == 0) {
         s = synthetic_open(w, path + 10, e);
     } else {
-        struct stat st;
-        bool is_folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-        if (is_folder) {
+        if (folder_exists(path)) {
             s = hf_folder_open(w, path, NULL, e);
         } else if (ends_with(path, ".safetensors")) {
             const char *folder = path_folder(&w->memory, path);
@@ -177,6 +181,16 @@ galago_status weights_open(const char *path, const char *mmproj, weights **out, 
     return GALAGO_OK;
 }
 
+galago_status weights_open(const char *path, const char *mmproj, weights **out, error *e)
+{
+    return open_how(path, mmproj, filemap_can_map() ? 0 : FIRST_HEAD, out, e);
+}
+
+galago_status weights_open_pieces(const char *path, const char *mmproj, size_t first_head, weights **out, error *e)
+{
+    return open_how(path, mmproj, first_head, out, e);
+}
+
 galago_status weights_open_memory(const char *name, const void *bytes, size_t size, weights **out, error *e)
 {
     *out = NULL;
@@ -186,7 +200,7 @@ galago_status weights_open_memory(const char *name, const void *bytes, size_t si
     bool is_gguf = ends_with(name, ".gguf");
     w->format = is_gguf ? WEIGHTS_GGUF : WEIGHTS_HF;
     uint32_t file;
-    galago_status s = weights_add_file(w, name, (filemap){bytes, size}, false, &file, e);
+    galago_status s = weights_add_file(w, name, (filemap){bytes, size, size, 0}, false, &file, e);
     if (!s) s = is_gguf ? gguf_parse(w, file, e) : safetensors_parse(w, file, e);
     if (s) {
         weights_close(w);
@@ -200,7 +214,7 @@ void weights_close(weights *w)
 {
     if (!w) return;
     for (uint32_t i = 0; i < w->n_files; i++)
-        if (w->files[i].mapped) filemap_close(&w->files[i].map);
+        if (w->files[i].is_own) filemap_close(&w->files[i].map);
     free(w->files);
     free(w->list);
     free(w->index.slots);
@@ -213,25 +227,52 @@ void weights_close(weights *w)
 
 /* ---- values ---- */
 
-void weights_read(const weights *w, const weight *t, size_t first, size_t n, float *out)
+bool weights_has_bytes(const weights *w, const weight *t)
 {
-    (void)w;
-    if (!t->data) {
+    (void)t;
+    return w->format != WEIGHTS_SYNTHETIC;
+}
+
+bool weights_bytes(const weights *w, const weight *t, size_t offset, size_t n, void *dst)
+{
+    assert(w->files && offset <= t->bytes && n <= t->bytes - offset);
+    if (t->data) {
+        memcpy(dst, t->data + offset, n);
+        return true;
+    }
+    return filemap_read(&w->files[t->file].map, t->offset + offset, n, dst);
+}
+
+bool weights_read(const weights *w, const weight *t, size_t first, size_t n, float *out)
+{
+    if (!w->files) {
         size_t K = 1;
         for (uint32_t i = 1; i < t->n_dims; i++) K *= t->shape[i];
         synthetic_values(t->name, K, first, n, out);
-        return;
+        return true;
     }
     const dtype_info *info = dtype_get(t->type);
     assert(info->name && first % info->block_values == 0 && n % info->block_values == 0);
-    dequantize_row(t->type, t->data + first / info->block_values * info->block_bytes, out, n);
+    size_t offset = first / info->block_values * info->block_bytes, size = n / info->block_values * info->block_bytes;
+    if (t->data) {
+        dequantize_row(t->type, t->data + offset, out, n);
+        return true;
+    }
+    uint8_t *bytes = malloc(size ? size : 1);
+    bool ok = bytes && weights_bytes(w, t, offset, size, bytes);
+    if (ok)
+        dequantize_row(t->type, bytes, out, n);
+    else
+        memset(out, 0, n * sizeof *out);
+    free(bytes);
+    return ok;
 }
 
 void weights_release(const weights *w, const weight *t)
 {
     if (!t->data) return;
     const weight_file *f = &w->files[t->file];
-    if (f->mapped) filemap_release(&f->map, (size_t)(t->data - f->map.data), t->bytes);
+    if (f->is_own) filemap_release(&f->map, (size_t)t->offset, t->bytes);
 }
 
 const char *weights_chat_template(const weights *w, size_t *size)

@@ -1,6 +1,6 @@
 /*
  * Model files as named tensors: Hugging Face folders (safetensors), GGUF pairs, synthetic weights.
- * Everything is checked against the file's size when it is opened, so that later reads need no checks.
+ * Everything is checked against the file's size when it is opened, so that later reads need no checks of ranges.
  */
 #ifndef WEIGHTS_WEIGHTS_H
 #define WEIGHTS_WEIGHTS_H
@@ -21,8 +21,9 @@ struct weight {
     uint32_t n_dims;
     size_t shape[5]; /* outermost first (GGUF's order reversed); a patch embedding has five; unused entries are 1 */
     size_t bytes;
-    const uint8_t *data; /* in the mapped file, not always aligned; NULL = made on demand by weights_read() (synthetic) */
+    const uint8_t *data; /* in the mapped file, not always aligned; NULL = not in memory: see weights_bytes() */
     uint32_t file;       /* index of the file */
+    uint64_t offset;     /* of the first byte in the file */
 };
 
 typedef enum weights_format { WEIGHTS_HF, WEIGHTS_GGUF, WEIGHTS_SYNTHETIC } weights_format;
@@ -43,8 +44,20 @@ const weight *weights_find(const weights *w, const char *name);
 size_t weights_count(const weights *w);
 const weight *weights_at(const weights *w, size_t i);
 
-/* Values [first, first+n) of the tensor in row-major order as f32; whole blocks. For all formats. */
-void weights_read(const weights *w, const weight *t, size_t first, size_t n, float *out);
+/*
+ * Where a tensor's bytes are. In a mapped file: at t->data, for as long as the weights are open. Where files are not mapped (a page,
+ * whose files the host reads) t->data is NULL and the bytes are fetched in slices: rows [first, first + n) of a matrix of
+ * `row_bytes` a row are weights_bytes(w, t, first * row_bytes, n * row_bytes, dst), in the block layout of t->type, ready for
+ * weight_write(); a few MiB a slice keep what is in flight small and the calls into the host few. Of a synthetic model there are no
+ * bytes, only values: weights_has_bytes() is false, and weights_read() makes them.
+ */
+bool weights_has_bytes(const weights *w, const weight *t);
+/* Copies bytes [offset, offset + n) of the tensor, which must lie inside it. From a mapped file too. False: the file cannot be read
+ * any more (it was changed, or taken away). From one thread at a time where t->data is NULL. */
+bool weights_bytes(const weights *w, const weight *t, size_t offset, size_t n, void *dst);
+/* Values [first, first+n) of the tensor in row-major order as f32; whole blocks. For all formats. False as weights_bytes(), or no
+ * memory for the slice's bytes; then `out` holds zeros. Never false for mapped files and synthetic models. */
+bool weights_read(const weights *w, const weight *t, size_t first, size_t n, float *out);
 /* The pages of this tensor are not needed any more (they were converted). */
 void weights_release(const weights *w, const weight *t);
 

@@ -2,6 +2,7 @@
 #ifndef WEIGHTS_IMPL_H
 #define WEIGHTS_IMPL_H
 
+#include "base/folder.h"
 #include "weights/weights.h"
 
 /* Ids of data types that files may name but nothing here computes with. GGUF's own numbers where it has one,
@@ -42,7 +43,7 @@ typedef struct gguf_key {
 typedef struct weight_file {
     const char *path;
     filemap map;
-    bool mapped; /* closed with the weights; else the memory is the caller's */
+    bool is_own; /* closed with the weights; else the memory is the caller's */
 } weight_file;
 
 /* Open addressing over an array whose members begin with their name. */
@@ -58,6 +59,7 @@ struct weights {
     const char *folder; /* of an HF model */
     weight_file *files;
     uint32_t n_files, files_capacity;
+    size_t first_head; /* files are read in pieces, a GGUF file's beginning in one of this many bytes at first; 0 = mapped */
     weight *list;
     size_t count, capacity;
     name_index index;
@@ -72,12 +74,14 @@ struct weights {
 
 uint32_t name_hash(const char *s, size_t size, uint32_t seed);
 
-/* Appends a file; *at is its number. Memory is borrowed unless mapped. Errors: MEMORY. */
-galago_status weights_add_file(weights *w, const char *path, filemap map, bool mapped, uint32_t *at,
-                               error *e);
-galago_status weights_map_file(weights *w, const char *path, uint32_t *at, error *e);
+/* Appends a file; *at is its number. Memory is borrowed unless it is `own`. Errors: MEMORY. */
+galago_status weights_add_file(weights *w, const char *path, filemap map, bool own, uint32_t *at, error *e);
+/* The same for a path: mapped, or opened to be read in pieces. */
+galago_status weights_open_file(weights *w, const char *path, uint32_t *at, error *e);
 /* Appends a tensor. Errors: FORMAT (two tensors of one name), MEMORY. */
 galago_status weights_add(weights *w, const weight *t, error *e);
+/* Takes back all but the first `count` tensors. Errors: MEMORY. */
+galago_status weights_truncate(weights *w, size_t count, error *e);
 
 /* Readers of one file that is already in w->files; what they find is appended. */
 galago_status gguf_parse(weights *w, uint32_t file, error *e);
@@ -94,6 +98,9 @@ const gguf_key *gguf_find(const weights *w, const char *name, uint32_t file);
  * them. */
 bool gguf_number(const gguf_key *k, size_t i, double *out);
 
+/* weights_open() with files read in pieces although they could be mapped, as a page's engine does it: for tests. first_head is
+ * 1 or more. */
+galago_status weights_open_pieces(const char *path, const char *mmproj, size_t first_head, weights **out, error *e);
 /* One file from memory, for tests and fuzzing: the same checks as for a mapped one. The bytes must outlive
  * the weights. */
 galago_status weights_open_memory(const char *name, const void *bytes, size_t size, weights **out, error *e);
@@ -103,8 +110,6 @@ const char *path_join(arena *a, const char *folder, const char *name);
 /* The folder of a path ("." when it has none) and the name behind it. */
 const char *path_folder(arena *a, const char *path);
 const char *path_name(const char *path);
-/* Whether a regular file has this name. */
-bool file_exists(const char *path);
 
 static inline uint32_t load_u32(const uint8_t *p)
 {
