@@ -56,12 +56,13 @@ static size_t n_backends;
 
 static inline void open_backends(void)
 {
-    static const char *const names[] = {"ref", "avx2", "avx512"};
-    for (size_t i = 0; i < 3; i++)
+    size_t n_isas;
+    const enum cpu_isa *isas = cpu_isas(&n_isas);
+    for (size_t i = 0; i < n_isas; i++)
         for (uint32_t threads = 1; threads <= 3; threads += 2) {
             error e = {0};
             backend *b;
-            if (cpu_backend_create(names[i], threads, &b, &e)) continue;
+            if (cpu_backend_create(cpu_isa_name(isas[i]), threads, &b, &e)) continue;
             backends[n_backends++] = (tested){b, i == 0, threads == 3};
         }
     CHECK(n_backends >= 2, "no backend");

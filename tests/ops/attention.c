@@ -182,6 +182,41 @@ static void test_attention(void)
     verdict_done(&out), verdict_done(&caches);
 }
 
+/* What the cache rounds: halfway cases, subnormals, and what no half can hold. */
+static void test_cache_rounding(void)
+{
+    enum { N = 4096 };
+    array k, kc, vc;
+    array_init(&k, DTYPE_F32, 1, 1, N);
+    array_init(&kc, DTYPE_F16, 1, 1, N), array_init(&vc, DTYPE_F16, 1, 1, N);
+    kc.t.buffer = &kc.buffer, vc.t.buffer = &vc.buffer;
+    for (int round = 0; round < 40; round++) {
+        for (size_t i = 0; i < N; i++) {
+            uint32_t half = check_random(&seed) & 0xffff, below = check_random(&seed) % 3;
+            float v = half % 0x7c00 < 0x400 ? (float)(half % 0x7c00) * 0x1p-24f : f16_to_f32((uint16_t)(half % 0x7c00));
+            /* The middle between two halves, and the floats beside it; tiny and large ones now and then. */
+            v += half % 0x7c00 < 0x400 ? 0x1p-25f : ldexpf(1, (int)(half % 0x7c00 >> 10) - 26);
+            uint32_t bits = f32_bits(v) + below - 1;
+            if (i % 64 == 1) bits = check_random(&seed);
+            if (i % 64 == 2) bits = 0x477fe000u + check_random(&seed) % 0x3000; /* about 65504 */
+            v = f32_from_bits(bits ^ (half & 0x8000) << 16);
+            floats(&k)[i] = v;
+        }
+        for (size_t b = 0; b < n_backends; b++) {
+            backends[b].b->ops->kv_store(backends[b].b, kc.t, vc.t, matrix(&k), matrix(&k), 0);
+            size_t wrong = 0;
+            for (size_t i = 0; i < N; i++) {
+                uint16_t got, want = f32_to_f16(floats(&k)[i]);
+                memcpy(&got, kc.buffer.data + 2 * i, 2);
+                bool nan = (want & 0x7fff) > 0x7c00;
+                wrong += nan ? (got & 0x7fff) <= 0x7c00 : got != want;
+            }
+            CHECK(!wrong, "%s: %zu of %d values are rounded wrongly", backends[b].b->description, wrong, N);
+        }
+    }
+    array_free(&k), array_free(&kc), array_free(&vc);
+}
+
 /* Scores far apart: weights that underflow, maxima that rise from block to block. */
 static void test_steep_attention(void)
 {
@@ -258,6 +293,7 @@ int main(void)
     test_rope_table();
     test_head_norm_rope();
     test_attention();
+    test_cache_rounding();
     test_steep_attention();
     test_segment_attention();
     close_backends();

@@ -312,53 +312,97 @@ static void test_embed(backend *b, const char *isa)
         }
 }
 
+#if defined(__x86_64__) || defined(__wasm_simd128__)
+enum { ACT_T = 5, ACT_K = 96, ACT_N = ACT_T * ACT_K };
+
+static void activations_for(int round, float x[ACT_N])
+{
+    for (int i = 0; i < ACT_N; i++) {
+        x[i] = check_uniform(&seed) * powf(10, (float)(round % 40 - 20));
+        if (round % 3 == 0) x[i] = (float)(int)(check_uniform(&seed) * 127) + 0.5f * (float)(i % 2); /* ties */
+        if (round % 5 == 0 && i / 32 % 2) x[i] = 0;
+    }
+}
+
+/* Activations in new memory, every byte of which was 0xa5. */
+static act8 new_activations(unsigned copies)
+{
+    size_t bytes = act8_bytes(ACT_T, ACT_K, copies);
+    void *mem = aligned_alloc(64, bytes);
+    memset(mem, 0xa5, bytes);
+    return act8_place(mem, ACT_T, ACT_K, copies);
+}
+#endif
+
 /* The 8-bit activations themselves are the same bytes on every instruction set. */
 static void test_quantize_act(void)
 {
 #if defined(__x86_64__)
-    enum { T = 5, K = 96 };
-    float x[T * K];
     if (cpu_isa_best() < CPU_ISA_AVX2) return;
+    const unsigned copies = ACT_Q16;
+    void (*const quantize)(const act8 *, const float *, size_t, size_t) = quantize_act_avx2;
+#elif defined(__wasm_simd128__)
+    const unsigned copies = 0;
+    void (*const quantize)(const act8 *, const float *, size_t, size_t) = quantize_act_simd128;
+#endif
+#if defined(__x86_64__) || defined(__wasm_simd128__)
+    float x[ACT_N];
     for (int round = 0; round < 200; round++) {
-        size_t bytes = act8_bytes(T, K, true);
-        uint8_t *mem[2] = {aligned_alloc(64, bytes), aligned_alloc(64, bytes)};
-        memset(mem[0], 0xa5, bytes), memset(mem[1], 0xa5, bytes);
-        for (int i = 0; i < T * K; i++) {
-            x[i] = check_uniform(&seed) * powf(10, (float)(round % 40 - 20));
-            if (round % 3 == 0)
-                x[i] = (float)(int)(check_uniform(&seed) * 127) + 0.5f * (float)(i % 2); /* ties */
-            if (round % 5 == 0 && i / 32 % 2) x[i] = 0;
+        act8 a = new_activations(copies), b = new_activations(copies);
+        activations_for(round, x);
+        quantize_act_ref(&a, x, 0, ACT_T);
+        quantize(&b, x, 0, ACT_T);
+        CHECK(!memcmp(a.q, b.q, act8_bytes(ACT_T, ACT_K, copies)), "round %d: activations differ", round);
+        free(a.q), free(b.q);
+    }
+#endif
+}
+
+/* The 16-bit copies that WebAssembly's kernels read. */
+static void test_copies(void)
+{
+#if defined(__wasm_simd128__)
+    float x[ACT_N];
+    for (int round = 0; round < 20; round++) {
+        act8 a = new_activations(ACT_Q16 | ACT_FOLDED);
+        activations_for(round, x);
+        quantize_act_simd128(&a, x, 0, ACT_T);
+        int wrong = 0;
+        for (int i = 0; i < ACT_N; i++) {
+            int j = i % 16, from = i - j + 2 * (j % 8); /* the pair that folded value i stands for */
+            wrong += a.q16[i] != a.q[i];
+            wrong += a.folded[i] != (j < 8 ? 256 * a.q[from] - a.q[from + 1] : a.q[from + 1]);
         }
-        act8 a = act8_place(mem[0], T, K, true), b = act8_place(mem[1], T, K, true);
-        quantize_act_ref(&a, x, 0, T);
-        quantize_act_avx2(&b, x, 0, T);
-        CHECK(!memcmp(mem[0], mem[1], bytes), "round %d: activations differ", round);
-        free(mem[0]), free(mem[1]);
+        CHECK(!wrong, "round %d: %d copies are wrong", round, wrong);
+        free(a.q);
     }
 #endif
 }
 
 int main(void)
 {
-    static const char *const isas[] = {"avx2", "avx512"};
+    size_t n_isas;
+    const enum cpu_isa *isas = cpu_isas(&n_isas);
     backend *ref = open_backend("ref", 1);
     test_ref(ref);
     test_epilogues(ref, "ref");
     test_embed(ref, "ref");
     test_threads("ref");
     test_quantize_act();
-    for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
-        backend *b = open_backend(isas[i], 2);
+    test_copies();
+    for (size_t i = 1; i < n_isas; i++) {
+        const char *isa = cpu_isa_name(isas[i]);
+        backend *b = open_backend(isa, 2);
         if (!b) {
-            printf("matmul: this machine has no %s, skipped\n", isas[i]);
+            printf("matmul: this machine has no %s, skipped\n", isa);
             continue;
         }
-        test_shapes(ref, b, isas[i]);
-        test_extremes(ref, b, isas[i]);
-        test_shared(ref, b, isas[i]);
-        test_epilogues(b, isas[i]);
-        test_embed(b, isas[i]);
-        test_threads(isas[i]);
+        test_shapes(ref, b, isa);
+        test_extremes(ref, b, isa);
+        test_shared(ref, b, isa);
+        test_epilogues(b, isa);
+        test_embed(b, isa);
+        test_threads(isa);
         b->ops->destroy(b);
     }
     ref->ops->destroy(ref);

@@ -119,15 +119,25 @@ void *cpu_scratch(backend *b, size_t bytes)
     return c->scratch;
 }
 
+static galago_status unknown_isa(const char *isa, error *e)
+{
+    char names[96];
+    size_t n, length = 0;
+    const enum cpu_isa *known = cpu_isas(&n);
+    for (size_t i = 0; i < n && length < sizeof names; i++)
+        length += (size_t)snprintf(names + length, sizeof names - length, "%s%s", i + 1 < n ? ", " : " or ", cpu_isa_name(known[i]));
+    return fail(e, GALAGO_ERR_ARGUMENT, "cpu isa \"%.20s\": must be auto%s", isa, names);
+}
+
 galago_status cpu_backend_create(const char *isa, uint32_t n_threads, backend **out, error *e)
 {
-    static const enum cpu_isa known[] = {CPU_ISA_REF, CPU_ISA_AVX2, CPU_ISA_AVX512};
     *out = NULL;
     enum cpu_isa best = cpu_isa_best(), use = best;
     if (isa && strcmp(isa, "auto") != 0) {
-        size_t i = 0, n = sizeof known / sizeof *known;
+        size_t i = 0, n;
+        const enum cpu_isa *known = cpu_isas(&n);
         while (i < n && strcmp(cpu_isa_name(known[i]), isa) != 0) i++;
-        if (i == n) return fail(e, GALAGO_ERR_ARGUMENT, "cpu isa \"%.20s\": must be auto, ref, avx2 or avx512", isa);
+        if (i == n) return unknown_isa(isa, e);
         if (known[i] > best)
             return fail(e, GALAGO_ERR_ARGUMENT, "cpu isa %s: this processor has no more than %s", isa, cpu_isa_name(best));
         use = known[i];

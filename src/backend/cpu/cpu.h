@@ -5,7 +5,8 @@
 #include "backend/backend.h"
 #include "backend/cpu/pool.h"
 
-enum cpu_isa { CPU_ISA_REF, CPU_ISA_AVX2, CPU_ISA_AVX512 };
+/* Instruction sets, the better ones of an architecture behind the others. */
+enum cpu_isa { CPU_ISA_REF, CPU_ISA_AVX2, CPU_ISA_AVX512, CPU_ISA_SIMD128, CPU_ISA_SIMD128_RELAXED };
 
 struct buffer {
     uint8_t *data;
@@ -42,8 +43,12 @@ static inline void cpu_share(size_t n, size_t worker, size_t n_workers, size_t *
 /* The portable ops fill the table first; an instruction set overrides what it does better. */
 void cpu_ops_ref(backend_ops *ops);  /* ops_ref_*.c */
 void cpu_ops_avx2(backend_ops *ops); /* ops_avx2.c */
+void cpu_ops_simd128(backend_ops *ops); /* ops_simd128.c */
 
-/* The best instruction set that this machine and its system offer. */
+/* The instruction sets this build has code for, the portable one first, better ones behind. */
+const enum cpu_isa *cpu_isas(size_t *n);
+/* The best instruction set that this machine and its system offer. WebAssembly cannot ask: what the module was compiled with is
+ * there, or the engine would have refused the module. */
 enum cpu_isa cpu_isa_best(void);
 const char *cpu_isa_name(enum cpu_isa isa);
 /* Fills the table for `isa`; asserts that no entry is missing. (dispatch.c) */

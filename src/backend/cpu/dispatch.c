@@ -4,9 +4,30 @@
 
 #include <stddef.h>
 
+const enum cpu_isa *cpu_isas(size_t *n)
+{
+    static const enum cpu_isa isas[] = {
+        CPU_ISA_REF,
+#if defined(__x86_64__)
+        CPU_ISA_AVX2, CPU_ISA_AVX512,
+#elif defined(__wasm_simd128__)
+        CPU_ISA_SIMD128,
+#if defined(__wasm_relaxed_simd__)
+        CPU_ISA_SIMD128_RELAXED,
+#endif
+#endif
+    };
+    *n = sizeof isas / sizeof *isas;
+    return isas;
+}
+
 enum cpu_isa cpu_isa_best(void)
 {
-#if defined(__x86_64__) && defined(__GNUC__)
+#if defined(__wasm_relaxed_simd__)
+    return CPU_ISA_SIMD128_RELAXED;
+#elif defined(__wasm_simd128__)
+    return CPU_ISA_SIMD128;
+#elif defined(__x86_64__) && defined(__GNUC__)
     /* These also ask whether the system saves the wide registers. F16C came before AVX2 and has no name in some compilers. */
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
@@ -25,6 +46,8 @@ const char *cpu_isa_name(enum cpu_isa isa)
     case CPU_ISA_REF: return "ref";
     case CPU_ISA_AVX2: return "avx2";
     case CPU_ISA_AVX512: return "avx512";
+    case CPU_ISA_SIMD128: return "simd128";
+    case CPU_ISA_SIMD128_RELAXED: return "simd128-relaxed";
     }
     return "?";
 }
@@ -34,6 +57,8 @@ void cpu_dispatch(backend_ops *ops, enum cpu_isa isa)
     cpu_ops_ref(ops);
 #if defined(__x86_64__)
     if (isa >= CPU_ISA_AVX2) cpu_ops_avx2(ops);
+#elif defined(__wasm_simd128__)
+    if (isa >= CPU_ISA_SIMD128) cpu_ops_simd128(ops);
 #endif
     const struct cpu_matmul_ops *products = cpu_matmul_select(isa);
     ops->matmul = products->matmul;

@@ -150,22 +150,23 @@ static void multiply(const matmul_kernels *kernels, backend *b, const tensor *y,
                 .ep = ep,
                 .n_products = n};
     size_t n_workers = cpu_n_threads(b), rows = 0;
-    bool quantized = false, with_q16 = false;
+    bool quantized = false;
+    unsigned copies = 0;
     for (size_t i = 0; i < n; i++) {
         product *p = &r.products[i];
         *p = plan_product(&r, y[i], l[i], n_workers);
         rows += p->w.n;
         quantized |= dtype_is_quantized(l[i]->w.type);
-        with_q16 |= p->panel && p->panel->wants_q16;
+        copies |= !p->panel ? kernels->dot_copies[l[i]->w.type] : p->panel->wants_q16 ? ACT_Q16 : 0u;
     }
     r.panel_bytes = (r.panel_bytes + 63) & ~(size_t)63;
-    size_t act_bytes = quantized ? act8_bytes(r.in.T, r.in.K, with_q16) : 0, bytes;
+    size_t act_bytes = quantized ? act8_bytes(r.in.T, r.in.K, copies) : 0, bytes;
     bool parallel = r.in.T * r.in.K * rows >= SERIAL_WORK;
     if (size_add_overflow(act_bytes, n_workers * r.panel_bytes, &bytes)) bytes = SIZE_MAX;
     if (bytes) {
         uint8_t *scratch = cpu_scratch(b, bytes);
         if (!scratch) return; /* the backend has kept the error */
-        r.in.a = quantized ? act8_place(scratch, r.in.T, r.in.K, with_q16) : (act8){0};
+        r.in.a = quantized ? act8_place(scratch, r.in.T, r.in.K, copies) : (act8){0};
         r.panels = scratch + act_bytes;
     }
     if (quantized) {
@@ -221,6 +222,11 @@ const struct cpu_matmul_ops *cpu_matmul_select(enum cpu_isa isa)
 #if defined(__x86_64__)
     case CPU_ISA_AVX2: return &cpu_matmul_avx2;
     case CPU_ISA_AVX512: return &cpu_matmul_avx512;
+#elif defined(__wasm_simd128__)
+    case CPU_ISA_SIMD128: return &cpu_matmul_simd128;
+#if defined(__wasm_relaxed_simd__)
+    case CPU_ISA_SIMD128_RELAXED: return &cpu_matmul_relaxed_simd128;
+#endif
 #endif
     default: break;
     }

@@ -53,6 +53,7 @@ typedef struct matmul_kernels {
     /* y[i] = epilogue(y[i], p[i] + bias[i]) for i < n; bias may be NULL. */
     void (*finish)(epilogue ep, float *y, const float *p, const float *bias, size_t n);
     matmul_dot *dot[DTYPE_COUNT];
+    uint8_t dot_copies[DTYPE_COUNT]; /* ACT_Q16, ACT_FOLDED: what each dot reads besides q */
     const matmul_panel *panel[DTYPE_COUNT];
 } matmul_kernels;
 
@@ -61,7 +62,8 @@ void matmul_run(const matmul_kernels *kernels, backend *b, const tensor *y, tens
                 size_t n, epilogue ep);
 void embed_run(backend *b, tensor y, tensor table, tensor ids);
 
-extern const struct cpu_matmul_ops cpu_matmul_ref, cpu_matmul_avx2, cpu_matmul_avx512;
+extern const struct cpu_matmul_ops cpu_matmul_ref, cpu_matmul_avx2, cpu_matmul_avx512, cpu_matmul_simd128,
+    cpu_matmul_relaxed_simd128;
 
 static inline bool dtype_is_quantized(dtype type) { return dtype_get(type)->block_values > 1; }
 

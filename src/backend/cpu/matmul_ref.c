@@ -142,10 +142,10 @@ static void matmul_ref(backend *b, const tensor *y, tensor x, const linear *cons
     bool quantized = false;
     for (size_t i = 0; i < n; i++) quantized |= dtype_is_quantized(l[i]->w.type);
     if (quantized) {
-        size_t bytes = act8_bytes(r.in.T, r.in.K, false);
+        size_t bytes = act8_bytes(r.in.T, r.in.K, 0);
         void *scratch = cpu_scratch(b, bytes);
         if (!scratch) return; /* the backend has kept the error */
-        r.in.a = act8_place(scratch, r.in.T, r.in.K, false);
+        r.in.a = act8_place(scratch, r.in.T, r.in.K, 0);
         quantize_act_ref(&r.in.a, r.in.x, 0, r.in.T);
     }
     atomic_init(&r.next, 0);

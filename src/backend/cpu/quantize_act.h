@@ -32,16 +32,23 @@ typedef struct act8 {
     int16_t *half_sum;  /* [T, 2 * n_blocks]: sum(q) of each 16 values (Q6_K changes its scale there) */
     int16_t *
         q16; /* [T, K], or NULL: q in 16 bits for kernels that multiply pairs. Within a block: the pairs
-              * (4i, 4i+2) for i = 0..7, then the pairs (4i+1, 4i+3), as shifting 32-bit groups leaves them */
+              * (4i, 4i+2) for i = 0..7, then the pairs (4i+1, 4i+3), as shifting 32-bit groups leaves them;
+              * of quantize_act_simd128() q as it is */
+    int16_t *folded; /* [T, K], or NULL: of each 16 values q the eight 256 q[2i] - q[2i+1], then the eight
+                      * q[2i+1] (matmul_dots_simd128.c says why) */
 } act8;
 
-/* Bytes for T rows with or without the 16-bit copy; SIZE_MAX when they do not fit a size_t. */
-size_t act8_bytes(size_t T, size_t K, bool with_q16);
+/* Copies of the activations that a kernel multiplies instead of q; flags. */
+enum { ACT_Q16 = 1, ACT_FOLDED = 2 };
+
+/* Bytes for T rows with these copies; SIZE_MAX when they do not fit a size_t. */
+size_t act8_bytes(size_t T, size_t K, unsigned copies);
 /* Lays the arrays out in `mem` (act8_bytes(), aligned to 64). */
-act8 act8_place(void *mem, size_t T, size_t K, bool with_q16);
+act8 act8_place(void *mem, size_t T, size_t K, unsigned copies);
 
 /* Fills rows [first, first+n) from x [T, K]. */
 void quantize_act_ref(const act8 *a, const float *x, size_t first, size_t n);
 void quantize_act_avx2(const act8 *a, const float *x, size_t first, size_t n);
+void quantize_act_simd128(const act8 *a, const float *x, size_t first, size_t n); /* q16 in the order of q */
 
 #endif
