@@ -51,7 +51,8 @@ typedef struct gpu_constant {
     float value;
 } gpu_constant;
 /* Starts to compile `main` of a shader with n constants; usable at once (recording needs no finished pipeline), but nothing may
- * be submitted before gpu_pipelines_pending() is 0. `label`: terminated, for error messages. */
+ * be submitted before gpu_pipelines_pending() is 0. `label`: terminated, for error messages. Text and names of constants stay where
+ * they are for as long as the device is used. */
 GPU_API(pipeline_create)
 gpu_pipeline gpu_pipeline_create(const char *label, const char *wgsl, uint32_t wgsl_size, const gpu_constant *constants,
                                  uint32_t n_constants);

@@ -43,6 +43,7 @@ typedef struct dispatch {
     size_t params_size; /* a multiple of 16, at most RECORD_MAX_PARAMS */
     gpu_buffer bind[RECORD_MAX_BINDINGS];
     uint32_t x, y, z; /* workgroups; 0 counts as 1 */
+    bool changing;    /* parameters that differ from token to token: their block is rewritten, not kept beside the earlier ones */
 } dispatch;
 
 void record(webgpu *g, const dispatch *d);
@@ -52,7 +53,12 @@ void record_clear(webgpu *g, gpu_buffer b, size_t offset, size_t size);
  * ends the first (it is submitted). Returns the buffer to bind. */
 gpu_buffer record_step(webgpu *g, size_t pos);
 
+/* Keeps the first error of what is recorded; submit() returns it. */
+void record_fail(webgpu *g, galago_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
 const gpu_info *webgpu_info(const webgpu *g);
+/* Bytes and number of the GPU's buffers that this backend holds. */
+void webgpu_memory(const backend *b, uint64_t *bytes, uint32_t *n);
 static inline webgpu *webgpu_of(backend *b) { return (webgpu *)(void *)b; }
 /* Buffer and element offset of an activation tensor (one chunk). */
 static inline gpu_buffer id_of(tensor t) { return t.buffer->chunks[0].id; }
