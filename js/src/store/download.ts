@@ -32,7 +32,7 @@ export interface Download {
   connections: number;
   pieceSize: number;
   makeHasher: MakeHasher | undefined;
-  /** Keeps the record; called about once a second. */
+  /** Keeps the record; called about twice a second. */
   save(record: FileRecord): Promise<void>;
   onBytes(loaded: number, total: number): void;
 }
@@ -61,7 +61,8 @@ interface Item {
   end: number; // Infinity: to the end, wherever that is
 }
 
-const SAVE_MS = 1000;
+/** How often the record is written: what a killed worker loses. */
+const SAVE_MS = 500;
 
 export class FileDownload {
   private sources: Source[] = [];
@@ -164,15 +165,12 @@ export class FileDownload {
     };
     await Promise.all(Array.from({ length: Math.max(1, Math.min(d.connections, this.items.length)) }, work));
     outer?.removeEventListener('abort', onAbort);
-    await this.saving;
-    if (outer?.aborted) {
-      await this.save();
-      throw outer.reason;
-    }
-    if (first) {
-      if (!(first.error instanceof Changed)) await this.save();
-      throw first.error;
-    }
+    const saving = await this.saving?.then(() => undefined, (error: unknown) => ({ error }));
+    first ??= saving;
+    if (!first && !outer?.aborted) return;
+    // What came is kept as far as it can be; that it cannot is not told in the place of what went wrong first.
+    if (!(first?.error instanceof Changed)) await this.save().catch(() => {});
+    throw outer?.aborted ? outer.reason : first?.error;
   }
 
   /** Fetches one item to its end, again and again from where it broke. */
@@ -331,7 +329,7 @@ export class FileDownload {
       this.failures = 0;
       this.d.onBytes(rangesSize(part.ranges), record.size);
       if (Date.now() - this.saved >= SAVE_MS && !this.saving) {
-        this.saving = this.save().finally(() => (this.saving = undefined));
+        this.saving = this.save(false).finally(() => (this.saving = undefined));
         this.saving.catch((e: unknown) => this.stop.abort(e));
       }
       if (at >= end) break;
@@ -348,10 +346,10 @@ export class FileDownload {
     if (source.ranged) void this.verifier.catchUp().catch((e: unknown) => this.stop.abort(e));
   }
 
-  private async save(): Promise<void> {
+  private async save(everything = true): Promise<void> {
     const { record, part } = this.d;
     this.saved = Date.now();
-    record.ranges = await part.checkpoint();
+    record.ranges = await part.checkpoint(everything);
     await this.d.save(record);
   }
 }

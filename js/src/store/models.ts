@@ -1,4 +1,6 @@
 // Records of models: which files belong together, and what a request was resolved to.
+import { GalagoError } from '../errors.js';
+import { fullError } from './space.js';
 import { sha256 } from './sha256.js';
 import type { Store } from './store.js';
 import type { Resolved } from './types.js';
@@ -11,6 +13,16 @@ export interface ModelRecord {
   used: number;
 }
 
+/** Writes a record; a full disk is told as such. */
+export async function putRecord(store: Store, key: string, value: unknown): Promise<void> {
+  try {
+    await store.records.put(key, value);
+  } catch (e) {
+    if (e instanceof GalagoError) throw e;
+    throw fullError(key, 0, e);
+  }
+}
+
 const PREFIX = 'models/';
 
 const keyOfModel = (r: Resolved): string =>
@@ -21,7 +33,7 @@ export async function saveModel(store: Store, r: Resolved, keys: (string | undef
   const local = r.files.some((f) => f.blob);
   const resolved: Resolved = { ...r, request: local ? undefined : r.request, files: r.files.map(({ blob: _, ...rest }) => rest) };
   const record: ModelRecord = { v: 1, resolved, keys: keys.map((k) => k ?? null), used: Date.now() };
-  await store.records.put(keyOfModel(r), record);
+  await putRecord(store, keyOfModel(r), record);
 }
 
 function sound(value: unknown): ModelRecord | undefined {

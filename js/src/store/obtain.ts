@@ -5,7 +5,7 @@ import { FileDownload, Slots } from './download.js';
 import { fileReader, nodeModules } from './folder.js';
 import { hubBase } from './hub.js';
 import { netOf, sleep, type Net } from './http.js';
-import { saveModel } from './models.js';
+import { putRecord, saveModel } from './models.js';
 import { Progress } from './progress.js';
 import { rangesAreSound, rangesSize } from './ranges.js';
 import { blobReader } from './readers.js';
@@ -88,12 +88,12 @@ async function fetchFile(store: Store, job: Job, net: Net, o: ObtainOptions, slo
       try {
         if (!told) progress.download(file.name);
         told = true;
-        await store.records.put(key, own);
+        await putRecord(store, key, own);
         await new FileDownload({
           file, part, record: own, net, slots, makeHasher,
           connections: o.connections ?? 4,
           pieceSize: o.pieceSize ?? 8 << 20,
-          save: (r) => store.records.put(key, r),
+          save: (r) => putRecord(store, key, r),
           onBytes: (loaded, total) => progress.bytes(file.name, loaded, total),
         }).run();
         await part.finish(own.size);
@@ -102,7 +102,7 @@ async function fetchFile(store: Store, job: Job, net: Net, o: ObtainOptions, slo
         throw e;
       }
       // From here on the file is whole; before, nothing takes it for that.
-      await store.records.put(key, { ...own, ranges: [0, own.size].slice(0, own.size ? 2 : 0), complete: true });
+      await putRecord(store, key, { ...own, ranges: [0, own.size].slice(0, own.size ? 2 : 0), complete: true });
       return true;
     });
     if (done) break;

@@ -2,7 +2,7 @@
 // file is kept as pieces named by their bytes; each piece is written whole or not at all.
 import { GalagoError } from '../errors.js';
 import { exclusive } from './locks.js';
-import { isNamed, orMissing, packRecord, splitKey, unpackRecord } from './opfs.js';
+import { orMissing, packRecord, splitKey, unpackRecord } from './opfs.js';
 import { addRange, rangesSize, removeRange, type Ranges } from './ranges.js';
 import { blobReader } from './readers.js';
 import { fullError, spaceOfOrigin } from './space.js';
@@ -74,16 +74,18 @@ class PiecesPart implements Part {
       await this.box.put(this.key, nameOf(run), new Blob(run.chunks as BlobPart[]));
     } catch (e) {
       removeRange(this.ranges, start, end);
-      throw isNamed(e, 'QuotaExceededError') ? fullError(splitKey(this.key)[1], start, e)
-        : new GalagoError('storage', `${splitKey(this.key)[1]}: the browser's storage refused bytes ${start} to ${end} (${e instanceof Error ? e.message : String(e)}); try again, or choose {storage: 'memory'}`, { cause: e });
+      throw fullError(splitKey(this.key)[1], start, e);
     }
     this.pieces.push({ start, end });
     addRange(this.stored, start, end);
   }
 
-  async checkpoint(): Promise<Ranges> {
+  async checkpoint(everything: boolean): Promise<Ranges> {
     const now = Date.now();
-    for (const run of [...this.runs]) if (run.end - run.start >= SMALL || now - run.since >= HELD_MS) await this.store(run);
+    for (const run of [...this.runs]) {
+      // A run may have been stored by a write while another one was waited for.
+      if (this.runs.includes(run) && (everything || run.end - run.start >= SMALL || now - run.since >= HELD_MS)) await this.store(run);
+    }
     return [...this.stored];
   }
 
@@ -126,8 +128,7 @@ class PiecesPart implements Part {
   }
 
   async close(): Promise<void> {
-    // What cannot be kept is fetched again.
-    await this.storeAll().catch(() => {});
+    this.runs = [];
   }
 }
 

@@ -13,10 +13,18 @@ export function bytesText(n: number): string {
   return `${n < 10 ? n.toFixed(1) : Math.round(n)} ${units[i]}`;
 }
 
-/** What a write that found no room becomes. What is stored already is kept: a later call goes on from there. */
+const FULL = ['QuotaExceededError', 'ENOSPC', 'EDQUOT', 'EFBIG'];
+
+/** What a write that failed becomes, for the most part because there is no room. What is stored already is kept: a later
+ * call goes on from there. Without a `cause` the write was cut short. */
 export function fullError(name: string, at: number, cause: unknown): GalagoError {
-  const why = cause instanceof Error ? ` (${cause.message})` : '';
-  return new GalagoError('storage', `${name}: no room for more after ${bytesText(at)}${why}; free space with cache.remove() or on the disk and try again: what has arrived is kept`, { cause });
+  const { name: kind, code } = (cause ?? {}) as { name?: string; code?: string };
+  const why = cause instanceof Error ? cause.message : '';
+  const after = at ? ` after ${bytesText(at)}` : '';
+  if (cause === undefined || FULL.includes(kind ?? '') || FULL.includes(code ?? '')) {
+    return new GalagoError('storage', `${name}: no room for more${after}${why && ` (${why})`}; free space with cache.remove() or on the disk and try again: what has arrived is kept`, { cause });
+  }
+  return new GalagoError('storage', `${name}: it cannot be written${after} (${why || String(cause)}); try again, or keep nothing with {storage: 'memory'}`, { cause });
 }
 
 export async function spaceOfOrigin(): Promise<{ used: number; quota: number; persisted: boolean } | undefined> {

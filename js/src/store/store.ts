@@ -17,8 +17,9 @@ export interface Part {
   readonly ranges: Ranges;
   /** Takes bytes; they may be held until the next checkpoint. The array belongs to the part from here on. */
   write(offset: number, bytes: Uint8Array): void | Promise<void>;
-  /** Brings everything written so far to the store; returns the ranges that a record may name. */
-  checkpoint(): Promise<Ranges>;
+  /** Brings what was written so far to the store, little amounts only when `everything` is to go; returns the ranges that
+   * a record may name. */
+  checkpoint(everything: boolean): Promise<Ranges>;
   /** Bytes written before, whether or not they have reached the store. */
   read(offset: number, length: number): Uint8Array | Promise<Uint8Array>;
   forget(start: number, end: number): Promise<void>;

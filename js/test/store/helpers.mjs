@@ -16,7 +16,7 @@ export async function setUp(t) {
     await hub.close();
     rmSync(cacheDir, { recursive: true, force: true });
   });
-  return { hub, cacheDir, options: { baseUrl: hub.url, cacheDir, retryDelay: 5, stallTimeout: 400, pieceSize: 64 << 10 } };
+  return { hub, cacheDir, options: { baseUrl: hub.url, cacheDir, retryDelay: 5, stallTimeout: 10_000, pieceSize: 64 << 10 } };
 }
 
 /** The whole content of a reader. */
