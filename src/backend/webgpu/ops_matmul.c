@@ -1,0 +1,299 @@
+/*
+ * Products and table rows on a GPU: which kernel, with which constants, for which part of a weight.
+ *
+ *   few tokens    matvec           one product; a norm before it may be part of it
+ *                 matvec_shared    up to three products of one x behind a norm, or gate and up of an MLP
+ *   more          matmul           tiles; columns split over workgroups when there are few tiles, then matmul_sum
+ *
+ * Each matvec exists with and without subgroups. Activations stay f32.
+ */
+#include "backend/webgpu/weight.h"
+
+#include "base/arena.h"
+
+/* ---- the choice of constants ---- */
+
+enum {
+    MATVEC_TOKENS = 8,       /* at once, and registers for the sums of a thread */
+    MATVEC_MAX_TOKENS = 16,  /* more: matmul, which reads the weights once for 64 or 128 tokens */
+    LANES = 32,              /* threads that share four rows at least: a tile's */
+    MIN_THREADS = 1 << 16,   /* below this more threads share a row, as long as there are columns for them */
+    MANY_ROWS = 1 << 16,     /* from here on a thread takes more rows, and loads x less often */
+    MIN_WORKGROUPS = 96,     /* of matmul; below this columns are split */
+    MAX_SPLITS = 8,
+    MAX_SPLIT_BYTES = 32 << 20,
+};
+
+static uint32_t min_u32(uint32_t a, uint32_t b) { return a < b ? a : b; }
+static uint32_t divide_up(uint32_t a, uint32_t b) { return a / b + (a % b != 0); }
+
+/* How the threads of a matvec are dealt out. */
+typedef struct matvec_shape {
+    uint32_t wg, team, quads; /* threads; threads that share rows; groups of four rows for each team */
+} matvec_shape;
+
+static matvec_shape choose_matvec(uint32_t n_rows, uint32_t tiles, uint32_t tokens)
+{
+    uint32_t quads = divide_up(n_rows, TILE_ROWS);
+    matvec_shape s = {64, LANES, tokens == 1 && n_rows >= MANY_ROWS ? 4 : 1};
+    while (s.team < 128 && s.team < LANES * tiles && quads * s.team < MIN_THREADS) s.team *= 2;
+    if (s.wg < s.team && tokens <= 2) s.wg = s.team;
+    if (s.wg < s.team) s.team = s.wg; /* sums of many tokens fill the workgroup's memory */
+    return s;
+}
+
+/* ---- dispatches ---- */
+
+/* Constants that have their default stay away: they are part of a pipeline's name. */
+static void constant(dispatch *d, const char *name, uint32_t value, uint32_t by_default)
+{
+    uint32_t n = 0;
+    if (value == by_default) return;
+    while (n < RECORD_MAX_CONSTANTS && d->constants[n].name) n++;
+    assert(n < RECORD_MAX_CONSTANTS);
+    d->constants[n] = (gpu_constant){name, (float)value};
+}
+
+static void matvec_constants(webgpu *g, dispatch *d, uint32_t layout, matvec_shape s)
+{
+    const gpu_info *info = webgpu_info(g);
+    constant(d, "LAYOUT", layout, LAYOUT_Q4);
+    constant(d, "WG", s.wg, 64);
+    constant(d, "TEAM", s.team, 32);
+    constant(d, "R", s.quads, 1);
+    /* A width that is known unrolls the sums. */
+    if (info->subgroups && info->subgroup_min == info->subgroup_max) constant(d, "SIZE", min_u32(info->subgroup_min, LANES), 0);
+}
+
+static bool is_aligned(tensor t, size_t K) { return K % 4 == 0 && at_of(t) % 4 == 0; }
+
+typedef struct norm_before {
+    tensor w; /* absent: none */
+    float eps;
+} norm_before;
+
+/* Layout as in matvec.wgsl */
+typedef struct matvec_params {
+    uint32_t x_at, y_at, norm_at, bias_at, K, N, y_row, row0, T, tiles;
+    float eps;
+    uint32_t pad;
+} matvec_params;
+_Static_assert(sizeof(matvec_params) == 48, "as in matvec.wgsl");
+
+static void record_matvec(webgpu *g, tensor y, tensor x, const linear *l, const chunk *c, epilogue ep, norm_before norm)
+{
+    uint32_t T = (uint32_t)tensor_n_rows(x), K = (uint32_t)tensor_row(x), tiles = divide_up(K, TILE_COLS), tokens = 1;
+    while (tokens < T && tokens < MATVEC_TOKENS) tokens *= 2;
+    matvec_shape s = choose_matvec((uint32_t)c->n_rows, tiles, tokens);
+    bool has_norm = tensor_present(norm.w), has_bias = tensor_present(l->b);
+    matvec_params p = {.x_at = at_of(x), .y_at = at_of(y), .K = K, .N = (uint32_t)c->n_rows, .y_row = (uint32_t)tensor_row(y),
+                       .row0 = (uint32_t)c->first_row, .T = T, .tiles = tiles, .eps = norm.eps};
+    if (has_norm) p.norm_at = at_of(norm.w);
+    if (has_bias) p.bias_at = at_of(l->b);
+    dispatch d = {
+        .kernel = webgpu_info(g)->subgroups ? KERNEL_MATVEC_SUBGROUPS : KERNEL_MATVEC,
+        .params = &p, .params_size = sizeof p,
+        .bind = {id_of(x), id_of(x), has_norm ? id_of(norm.w) : id_of(x), has_bias ? id_of(l->b) : id_of(x), c->id, id_of(y)},
+        .z = divide_up(T, tokens),
+    };
+    matvec_constants(g, &d, l->w.buffer->layout, s);
+    constant(&d, "TOKENS", tokens, 1);
+    constant(&d, "EPILOGUE", (uint32_t)ep, 0);
+    constant(&d, "BIAS", has_bias, 0);
+    constant(&d, "NORM", has_norm, 0);
+    constant(&d, "ALIGNED", is_aligned(x, K), 1);
+    uint32_t groups = divide_up((uint32_t)c->n_rows, s.wg / s.team * s.quads * TILE_ROWS);
+    d.x = min_u32(groups, GPU_MAX_WORKGROUPS);
+    d.y = divide_up(groups, d.x);
+    record(g, &d);
+}
+
+typedef struct matmul_params {
+    uint32_t x_at, y_at, split_size, bias_at, K, N, y_row, row0, T, tiles, split_tiles, pad;
+} matmul_params;
+_Static_assert(sizeof(matmul_params) == 48, "as in matmul.wgsl");
+
+typedef struct matmul_sum_params {
+    uint32_t y_at, bias_at, N, y_row, row0, splits, T, pad;
+} matmul_sum_params;
+_Static_assert(sizeof(matmul_sum_params) == 32, "as in matmul_sum.wgsl");
+
+static void record_tiled(webgpu *g, tensor y, tensor x, const linear *l, const chunk *c, epilogue ep)
+{
+    uint32_t T = (uint32_t)tensor_n_rows(x), K = (uint32_t)tensor_row(x), N = (uint32_t)c->n_rows;
+    uint32_t tiles = divide_up(K, TILE_COLS), rq = N > 64 ? 2 : 1, tq = T > 64 ? 2 : 1;
+    uint32_t gx = divide_up(N, 64 * rq), gy = divide_up(T, 64 * tq), splits = 1;
+    while (splits < tiles && splits < MAX_SPLITS && gx * gy * splits < MIN_WORKGROUPS &&
+           (uint64_t)N * T * 4 * (splits + 1) <= MAX_SPLIT_BYTES)
+        splits++;
+    uint32_t split_tiles = divide_up(tiles, splits);
+    splits = divide_up(tiles, split_tiles);
+    gpu_buffer parts = splits > 1 ? record_scratch(g, SCRATCH_MATMUL, (size_t)N * T * 4 * splits) : 0;
+    if (!parts) splits = 1, split_tiles = tiles;
+
+    bool has_bias = tensor_present(l->b);
+    uint32_t bias_at = has_bias ? at_of(l->b) : 0;
+    gpu_buffer bias = has_bias ? id_of(l->b) : id_of(x);
+    matmul_params p = {.x_at = at_of(x), .y_at = at_of(y), .bias_at = bias_at, .K = K, .N = N, .y_row = (uint32_t)tensor_row(y),
+                       .row0 = (uint32_t)c->first_row, .T = T, .tiles = tiles, .split_tiles = split_tiles};
+    if (parts) p.y_at = 0, p.y_row = N, p.row0 = 0, p.split_size = N * T;
+    dispatch d = {
+        .kernel = KERNEL_MATMUL, .params = &p, .params_size = sizeof p,
+        .bind = {id_of(x), id_of(x), bias, c->id, parts ? parts : id_of(y)},
+        .x = gx, .y = gy, .z = splits,
+    };
+    constant(&d, "LAYOUT", l->w.buffer->layout, LAYOUT_Q4);
+    constant(&d, "RQ", rq, 1);
+    constant(&d, "TQ", tq, 1);
+    constant(&d, "ALIGNED", is_aligned(x, K), 1);
+    if (!parts) constant(&d, "EPILOGUE", (uint32_t)ep, 0), constant(&d, "BIAS", has_bias, 0);
+    record(g, &d);
+    if (!parts) return;
+
+    matmul_sum_params q = {.y_at = at_of(y), .bias_at = bias_at, .N = N, .y_row = (uint32_t)tensor_row(y),
+                           .row0 = (uint32_t)c->first_row, .splits = splits, .T = T};
+    dispatch sum = {
+        .kernel = KERNEL_MATMUL_SUM, .params = &q, .params_size = sizeof q,
+        .bind = {parts, has_bias ? bias : parts, id_of(y)},
+        .x = divide_up(N, 64), .y = T,
+    };
+    constant(&sum, "EPILOGUE", (uint32_t)ep, 0);
+    constant(&sum, "BIAS", has_bias, 0);
+    record(g, &sum);
+}
+
+static void record_product(webgpu *g, tensor y, tensor x, const linear *l, epilogue ep, norm_before norm)
+{
+    size_t T = tensor_n_rows(x);
+    assert(tensor_row(l->w) == tensor_row(x) && tensor_row(y) == tensor_n_rows(l->w) && tensor_n_rows(y) == T);
+    assert(l->w.offset_bytes == 0);
+    for (uint32_t i = 0; i < l->w.buffer->n_chunks; i++) {
+        const chunk *c = &l->w.buffer->chunks[i];
+        if (T <= MATVEC_MAX_TOKENS)
+            record_matvec(g, y, x, l, c, ep, norm);
+        else
+            record_tiled(g, y, x, l, c, ep);
+    }
+}
+
+static void matmul(backend *b, const tensor *y, tensor x, const linear *const *l, size_t n, epilogue ep)
+{
+    for (size_t i = 0; i < n; i++) record_product(webgpu_of(b), y[i], x, l[i], ep, (norm_before){0});
+}
+
+/* ---- products behind a norm ---- */
+
+enum { SHARED = 3 }; /* x, norm, three weights and three results are the eight storage buffers that every device binds */
+
+/* Layout as in matvec_shared.wgsl */
+typedef struct shared_params {
+    uint32_t x_at, norm_at, K, tiles, N[4], y_at[4], groups[4];
+    float eps;
+    uint32_t pad[3];
+} shared_params;
+_Static_assert(sizeof(shared_params) == 80, "as in matvec_shared.wgsl");
+
+/* n products (with swiglu: gate and up, into y[0]). `spare`: buffers to be bound where a result is missing. */
+static void record_shared(webgpu *g, const tensor *y, tensor x, norm_before norm, const linear *const *l, uint32_t n, bool swiglu,
+                          const tensor *spare)
+{
+    uint32_t K = (uint32_t)tensor_row(x), tiles = divide_up(K, TILE_COLS), rows = 0, n_y = swiglu ? 1 : n;
+    shared_params p = {.x_at = at_of(x), .norm_at = at_of(norm.w), .K = K, .tiles = tiles, .eps = norm.eps};
+    dispatch d = {.kernel = webgpu_info(g)->subgroups ? KERNEL_MATVEC_SHARED_SUBGROUPS : KERNEL_MATVEC_SHARED,
+                  .params = &p, .params_size = sizeof p, .bind = {id_of(x), id_of(norm.w)}};
+    for (uint32_t i = 0; i < n; i++) {
+        p.N[i] = (uint32_t)l[i]->w.buffer->chunks[0].n_rows;
+        rows += p.N[i];
+    }
+    matvec_shape s = choose_matvec(rows, tiles, 1);
+    if (swiglu && s.quads > MATVEC_TOKENS / 2) s.quads = MATVEC_TOKENS / 2;
+    for (uint32_t i = 0; i < SHARED; i++) {
+        d.bind[2 + i] = l[i < n ? i : 0]->w.buffer->chunks[0].id;
+        d.bind[2 + SHARED + i] = id_of(i < n_y ? y[i] : spare[i - n_y]);
+        p.y_at[i] = i < n_y ? at_of(y[i]) : 0;
+        p.groups[i] = i < n_y ? d.x : UINT32_MAX;
+        if (i < n_y) d.x += divide_up(p.N[i], s.wg / s.team * s.quads * TILE_ROWS);
+    }
+    matvec_constants(g, &d, l[0]->w.buffer->layout, s);
+    constant(&d, "SWIGLU", swiglu, 0);
+    record(g, &d);
+}
+
+/* What matvec_shared can take: fewer workgroups than a dispatch has, one buffer. */
+static bool is_shareable(const linear *l)
+{
+    return l->w.buffer->n_chunks == 1 && !tensor_present(l->b) && tensor_n_rows(l->w) < 1u << 16;
+}
+
+static void norm_matmul(backend *b, const tensor *y, tensor x, tensor norm, float eps, const linear *const *l, size_t n, tensor h)
+{
+    webgpu *g = webgpu_of(b);
+    size_t K = tensor_row(x);
+    if (tensor_n_rows(x) != 1 || !is_aligned(x, K) || !is_aligned(norm, K)) {
+        b->ops->rmsnorm(b, h, x, norm, eps);
+        b->ops->matmul(b, y, h, l, n, EPILOGUE_STORE);
+        return;
+    }
+    const norm_before before = {norm, eps};
+    const tensor spare[] = {h};
+    for (size_t i = 0; i < n;) {
+        /* Neighbours of one layout go together. */
+        size_t m = 1;
+        while (m < SHARED && i + m < n && is_shareable(l[i]) && is_shareable(l[i + m]) &&
+               l[i]->w.buffer->layout == l[i + m]->w.buffer->layout)
+            m++;
+        if (m > 1)
+            record_shared(g, y + i, x, before, l + i, (uint32_t)m, false, spare);
+        else
+            record_product(g, y[i], x, l[i], EPILOGUE_STORE, before);
+        i += m;
+    }
+}
+
+static void norm_swiglu(backend *b, tensor y, tensor x, tensor norm, float eps, const linear *gate, const linear *up, tensor h,
+                        tensor up_scratch)
+{
+    size_t K = tensor_row(x);
+    if (tensor_n_rows(x) == 1 && is_aligned(x, K) && is_aligned(norm, K) && is_shareable(gate) && is_shareable(up) &&
+        gate->w.buffer->layout == up->w.buffer->layout) {
+        const tensor spare[] = {h, up_scratch};
+        record_shared(webgpu_of(b), &y, x, (norm_before){norm, eps}, (const linear *[]){gate, up}, 2, true, spare);
+        return;
+    }
+    b->ops->rmsnorm(b, h, x, norm, eps);
+    b->ops->matmul(b, (tensor[]){y, up_scratch}, h, (const linear *[]){gate, up}, 2, EPILOGUE_STORE);
+    b->ops->swiglu(b, y, y, up_scratch);
+}
+
+/* ---- rows of a table ---- */
+
+typedef struct embed_params {
+    uint32_t ids_at, y_at, K, N, row0, tiles, pad[2];
+} embed_params;
+_Static_assert(sizeof(embed_params) == 32, "as in embed.wgsl");
+
+static void embed(backend *b, tensor y, tensor table, tensor ids)
+{
+    uint32_t K = (uint32_t)tensor_row(table), tiles = divide_up(K, TILE_COLS);
+    assert(tensor_row(y) == K && table.offset_bytes == 0);
+    for (uint32_t i = 0; i < table.buffer->n_chunks; i++) {
+        const chunk *c = &table.buffer->chunks[i];
+        embed_params p = {.ids_at = at_of(ids), .y_at = at_of(y), .K = K, .N = (uint32_t)c->n_rows,
+                          .row0 = (uint32_t)c->first_row, .tiles = tiles};
+        dispatch d = {.kernel = KERNEL_EMBED, .params = &p, .params_size = sizeof p,
+                      .bind = {id_of(ids), c->id, id_of(y)}, .x = tiles, .y = (uint32_t)tensor_n_rows(y)};
+        constant(&d, "LAYOUT", table.buffer->layout, LAYOUT_Q4);
+        constant(&d, "ALIGNED", K % 4 == 0, 1);
+        record(webgpu_of(b), &d);
+    }
+}
+
+void webgpu_ops_matmul(backend_ops *ops)
+{
+    ops->embed = embed;
+    ops->matmul = matmul;
+    ops->norm_matmul = norm_matmul;
+    ops->norm_swiglu = norm_swiglu;
+    ops->weight_load = webgpu_weight_load;
+    ops->weight_write = webgpu_weight_write;
+}
