@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#pragma weak webgpu_ops_rows
 #pragma weak webgpu_ops_matmul
 #pragma weak webgpu_ops_attention
 #pragma weak webgpu_ops_delta
@@ -155,7 +154,7 @@ static void fill(backend_ops *ops)
     ops->wait = wait;
     ops->read_begin = read_begin;
     ops->read_poll = read_poll;
-    if (webgpu_ops_rows) webgpu_ops_rows(ops);
+    webgpu_ops_rows(ops);
     if (webgpu_ops_matmul) webgpu_ops_matmul(ops);
     if (webgpu_ops_attention) webgpu_ops_attention(ops);
     if (webgpu_ops_delta) webgpu_ops_delta(ops);

@@ -412,6 +412,7 @@ void record_close(webgpu *g)
         free(g->pages[i]);
     }
     destroy_retired(g);
+    for (size_t i = 0; i < sizeof g->ropes / sizeof *g->ropes; i++) gpu_buffer_destroy(g->ropes[i].id);
     gpu_buffer_destroy(g->staging);
     gpu_buffer_destroy(g->step);
     free(g->pipelines);

@@ -81,6 +81,12 @@ struct webgpu {
     gpu_buffer staging; /* bytes from the host that must wait for what was recorded before them */
     size_t staging_size, staging_used;
 
+    struct {
+        rope_params p;
+        uint32_t words[2 * 128]; /* as rope_table.wgsl reads them */
+        gpu_buffer id;           /* 0 = unused */
+    } ropes[4];
+
     gpu_buffer *retired; /* destroyed when nothing that is recorded can use them */
     uint32_t n_retired, retired_room;
 

@@ -1,0 +1,20 @@
+// swiglu.wgsl    y[i] = silu(y[i]) * up[i]
+//
+// Shapes     y, up: n f32, n < 2^32
+// Bindings   0 params (uniform)   1 up (read)   2 y (read_write), another buffer than up
+// Dispatch   workgroups of 256 values each, counted along x first
+// Numerics   exp of at most 80: beyond it the quotient is zero anyway
+// Tested by  tests/ops/webgpu_rows.c against the portable op
+
+struct Params { n: u32, up_at: u32, y_at: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> up: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) n_wg: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let i = (wg.y * n_wg.x + wg.x) * 256u + lane;
+    if (i >= p.n) { return; }
+    let gate = y[p.y_at + i];
+    y[p.y_at + i] = gate / (1.0 + exp(min(-gate, 80.0))) * up[p.up_at + i];
+}
