@@ -4,17 +4,24 @@
 
 INLINE void finish_row(epilogue ep, float *y, const float *p, const float *bias, size_t n)
 {
-    for (size_t i = 0; i < n; i += 4) {
-        v128_t v = load_n(p + i, n - i);
-        if (bias) v = wasm_f32x4_add(v, load_n(bias + i, n - i));
+    for (size_t i = 0; i < n; i += 8) {
+        v128_t v[2], other[2];
+        load_2n(p + i, n - i, v);
+        if (bias) {
+            load_2n(bias + i, n - i, other);
+            v[0] = wasm_f32x4_add(v[0], other[0]), v[1] = wasm_f32x4_add(v[1], other[1]);
+        }
         switch (ep) {
         case EPILOGUE_STORE: break;
-        case EPILOGUE_ADD: v = wasm_f32x4_add(load_n(y + i, n - i), v); break;
-        case EPILOGUE_GELU_TANH: v = gelu_tanh_4(v); break;
-        case EPILOGUE_GELU_ERF: v = gelu_erf_4(v); break;
-        case EPILOGUE_GELU_QUICK: v = gelu_quick_4(v); break;
+        case EPILOGUE_ADD:
+            load_2n(y + i, n - i, other);
+            v[0] = wasm_f32x4_add(other[0], v[0]), v[1] = wasm_f32x4_add(other[1], v[1]);
+            break;
+        case EPILOGUE_GELU_TANH: gelu_tanh_v(v, 2); break;
+        case EPILOGUE_GELU_ERF: gelu_erf_v(v, 2); break;
+        case EPILOGUE_GELU_QUICK: gelu_quick_v(v, 2); break;
         }
-        store_n(y + i, v, n - i);
+        store_2n(y + i, v, n - i);
     }
 }
 

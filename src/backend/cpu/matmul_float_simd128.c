@@ -144,7 +144,7 @@ static void tile(const void *panel, const matmul_input *in, size_t t0, size_t nt
     const matmul_panel panel_##type##_simd128 = {.n_rows = ROWS,                                                               \
                                                  .n_tokens = TOKENS,                                                           \
                                                  .bytes_per_value = ROWS * sizeof(float),                                      \
-                                                 .min_tokens = 12,                                                             \
+                                                 .min_tokens = 6,                                                             \
                                                  .pack = pack_##type,                                                          \
                                                  .tile = tile}
 PANEL(f32);

@@ -40,7 +40,7 @@ typedef struct matmul_panel {
     uint8_t bytes_per_value;  /* of a panel for each of the K values of a row */
     bool wants_q16;           /* multiplies act8.q16 */
     uint8_t
-        min_tokens; /* from this many tokens on, panels are faster than dots; measured (bench/matmul.md) */
+        min_tokens; /* from this many tokens on, panels are faster than dots; measured (bench/matmul.md, bench/wasm.md) */
     /* panel = the rows w, K values each. Of fewer than n_rows the last is repeated. panel is aligned to 64.
      */
     void (*pack)(weight_rows w, size_t K, void *panel);

@@ -230,9 +230,9 @@ static void pack_q6_k(weight_rows w, size_t K, void *mem)
                                                  .min_tokens = from,                                                           \
                                                  .pack = pack_##type,                                                          \
                                                  .tile = tile_fn}
-PANEL(q4_0, 8, tile_signed);
-PANEL(q4_1, 8, tile_min);
-PANEL(q8_0, 8, tile_signed);
-PANEL(q4_k, 8, tile_min);
-PANEL(q5_k, 8, tile_min);
-PANEL(q6_k, 8, tile_signed);
+PANEL(q4_0, 5, tile_signed);
+PANEL(q4_1, 5, tile_min);
+PANEL(q8_0, 6, tile_signed);
+PANEL(q4_k, 3, tile_min);
+PANEL(q5_k, 3, tile_min);
+PANEL(q6_k, 4, tile_signed);

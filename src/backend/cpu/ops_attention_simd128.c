@@ -143,7 +143,13 @@ static float exp_row(float *scores, size_t n)
     float top = max_4(most);
     for (; i < n; i++) top = scores[i] > top ? scores[i] : top;
     most = splat(top);
-    for (i = 0; i < n; i += 4) {
+    for (i = 0; i + 8 <= n; i += 8) {
+        v128_t e[2] = {wasm_f32x4_sub(load(scores + i), most), wasm_f32x4_sub(load(scores + i + 4), most)};
+        exp_v(e, 2);
+        store(scores + i, e[0]), store(scores + i + 4, e[1]);
+        total = wasm_f32x4_add(total, wasm_f32x4_add(e[0], e[1]));
+    }
+    for (; i < n; i += 4) {
         v128_t e = exp_4(wasm_f32x4_sub(load_n(scores + i, n - i), most));
         if (n - i < 4) e = wasm_v128_and(e, first_lanes(n - i));
         store_n(scores + i, e, n - i);
@@ -325,10 +331,11 @@ static void online_softmax(float *scores, size_t visible, float *most, float *to
     /* Key 0 is in the first block and every row sees it, so a maximum is finite from the first block on. */
     if (now < before) now = before;
     v128_t shift = splat(now), sum = zero();
-    for (size_t i = 0; i < KEYS; i += 4) {
-        v128_t e = exp_4(wasm_f32x4_sub(load(scores + i), shift));
-        store(scores + i, e);
-        sum = wasm_f32x4_add(sum, e);
+    for (size_t i = 0; i < KEYS; i += 8) {
+        v128_t e[2] = {wasm_f32x4_sub(load(scores + i), shift), wasm_f32x4_sub(load(scores + i + 4), shift)};
+        exp_v(e, 2);
+        store(scores + i, e[0]), store(scores + i + 4, e[1]);
+        sum = wasm_f32x4_add(sum, wasm_f32x4_add(e[0], e[1]));
     }
     if (now != before) {
         v128_t factor = exp_4(splat(before - now)); /* before = -infinity at first: 0 */

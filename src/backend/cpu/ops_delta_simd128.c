@@ -36,19 +36,25 @@ static void transpose_taps(float taps[][CONV_BLOCK], const float *w, size_t n, s
 /* One token of n channels: in[j] is the row that tap j meets. */
 INLINE void conv_row(float *y, float taps[][CONV_BLOCK], const float *const *in, size_t n, size_t K)
 {
-    size_t i = 0;
-    for (; i + 4 <= n; i += 4) {
-        v128_t sum = wasm_f32x4_mul(load(taps[0] + i), load(in[0] + i));
+    for (size_t i = 0; i < n; i += 8) {
+        v128_t sum[2] = {zero(), zero()};
         UNROLL
-        for (size_t j = 1; j < K; j++)
-            sum = madd(load(taps[j] + i), load(in[j] + i), sum);
-        store(y + i, silu_4(sum));
+        for (size_t j = 0; j < K; j++) {
+            v128_t w[2], x[2];
+            load_2n(taps[j] + i, n - i, w), load_2n(in[j] + i, n - i, x);
+            sum[0] = madd(w[0], x[0], sum[0]), sum[1] = madd(w[1], x[1], sum[1]);
+        }
+        silu_v(sum, 2);
+        store_2n(y + i, sum, n - i);
     }
-    if (i < n) {
-        v128_t sum = wasm_f32x4_mul(load_n(taps[0] + i, n - i), load_n(in[0] + i, n - i));
-        for (size_t j = 1; j < K; j++)
-            sum = madd(load_n(taps[j] + i, n - i), load_n(in[j] + i, n - i), sum);
-        store_n(y + i, silu_4(sum), n - i);
+}
+
+static void conv_any(float *y, float taps[][CONV_BLOCK], const float *const *in, size_t n, size_t K)
+{
+    for (size_t i = 0; i < n; i++) {
+        float sum = 0;
+        for (size_t j = 0; j < K; j++) sum += taps[j][i] * in[j][i];
+        y[i] = sum * ref_sigmoid(sum);
     }
 }
 
@@ -67,7 +73,7 @@ static void conv_block(const conv_args *a, size_t c, size_t n)
         if (K == 4)
             conv_row(a->y + t * C + c, taps, in, n, 4);
         else
-            conv_row(a->y + t * C + c, taps, in, n, K);
+            conv_any(a->y + t * C + c, taps, in, n, K);
     }
     for (size_t j = 0; j + 1 < K; j++) {
         size_t row = T + j;

@@ -39,10 +39,13 @@ static void gated_rmsnorm_rows(const void *args, size_t first, size_t last)
         const float *x = a->x + t * D, *gate = a->bias + t * D;
         float *y = a->y + t * D;
         v128_t scale = splat(1 / sqrtf(sum_squares(x, D) / (float)D + a->eps));
-        for (size_t i = 0; i < D; i += 4) {
-            v128_t v = wasm_f32x4_mul(load_n(x + i, D - i), scale);
-            v = wasm_f32x4_mul(v, load_n(a->w + i, D - i));
-            store_n(y + i, wasm_f32x4_mul(v, silu_4(load_n(gate + i, D - i))), D - i);
+        for (size_t i = 0; i < D; i += 8) {
+            v128_t v[2], z[2], w[2];
+            load_2n(x + i, D - i, v), load_2n(gate + i, D - i, z), load_2n(a->w + i, D - i, w);
+            silu_v(z, 2);
+            UNROLL
+            for (int k = 0; k < 2; k++) v[k] = wasm_f32x4_mul(wasm_f32x4_mul(wasm_f32x4_mul(v[k], scale), w[k]), z[k]);
+            store_2n(y + i, v, D - i);
         }
     }
 }
@@ -106,9 +109,14 @@ static void add(backend *b, tensor y, tensor x)
 static void swiglu_values(const void *args, size_t first, size_t last)
 {
     const rows_args *a = args;
-    for (size_t i = first; i < last; i += 4) {
-        v128_t v = silu_4(load_n(a->x + i, last - i));
-        store_n(a->y + i, wasm_f32x4_mul(v, load_n(a->bias + i, last - i)), last - i);
+    const float *gate = a->x, *up = a->bias;
+    float *y = a->y;
+    for (size_t i = first; i < last; i += 8) {
+        v128_t v[2], u[2];
+        load_2n(gate + i, last - i, v), load_2n(up + i, last - i, u);
+        silu_v(v, 2);
+        v[0] = wasm_f32x4_mul(v[0], u[0]), v[1] = wasm_f32x4_mul(v[1], u[1]);
+        store_2n(y + i, v, last - i);
     }
 }
 
@@ -168,9 +176,12 @@ static void sigmoid_gate_rows(const void *args, size_t first, size_t last)
         for (size_t h = 0; h < n_heads; h++) {
             const float *gate = a->gate + t * a->row + a->view.offset + h * a->view.stride;
             float *y = a->y + (t * n_heads + h) * n;
-            for (size_t i = 0; i < n; i += 4) {
-                v128_t v = wasm_f32x4_mul(load_n(y + i, n - i), sigmoid_4(load_n(gate + i, n - i)));
-                store_n(y + i, v, n - i);
+            for (size_t i = 0; i < n; i += 8) {
+                v128_t v[2], g[2];
+                load_2n(y + i, n - i, v), load_2n(gate + i, n - i, g);
+                sigmoid_v(g, 2);
+                v[0] = wasm_f32x4_mul(v[0], g[0]), v[1] = wasm_f32x4_mul(v[1], g[1]);
+                store_2n(y + i, v, n - i);
             }
         }
 }

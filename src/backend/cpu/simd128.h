@@ -43,6 +43,23 @@ INLINE void store_n(float *p, v128_t v, size_t n)
     if (n > 1) wasm_v128_store32_lane(p + 1, v, 1);
     if (n > 2) wasm_v128_store32_lane(p + 2, v, 2);
 }
+/* The same of eight. */
+INLINE void load_2n(const float *p, size_t n, v128_t v[2])
+{
+    if (n >= 8)
+        v[0] = load(p), v[1] = load(p + 4);
+    else
+        v[0] = load_n(p, n), v[1] = n > 4 ? load_n(p + 4, n - 4) : zero();
+}
+INLINE void store_2n(float *p, const v128_t v[2], size_t n)
+{
+    if (n >= 8) {
+        store(p, v[0]), store(p + 4, v[1]);
+        return;
+    }
+    store_n(p, v[0], n);
+    if (n > 4) store_n(p + 4, v[1], n - 4);
+}
 /* The first n < 4 lanes. */
 INLINE v128_t first_lanes(size_t n)
 {
