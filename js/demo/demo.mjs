@@ -47,7 +47,7 @@ async function load() {
     progress(undefined);
     try {
       const vl = await pipeline('image-to-text', model, { device: at('device').value, progress_callback: onProgress });
-      status(`Ready on ${vl.info.device}`);
+      status(`Ready on ${vl.device.name}`);
       return vl;
     } finally {
       progress(null);
@@ -95,13 +95,13 @@ async function answer({ signal }) {
     if (!ready) await load();
     const vl = await ready;
     if (!vl || signal.aborted) return;
-    status(`Looking, on ${vl.info.device}…`);
+    status(`Looking, on ${vl.device.name}…`);
     const stream = vl.stream(picture, { prompt: at('prompt').value || 'Describe this image.', max_new_tokens: 256, signal });
     for await (const piece of stream) at('answer').append(piece);
     figures(await stream.result);
     // One announcement of the whole answer: a reader that speaks every piece as it comes is of no use.
     at('finished').textContent = at('answer').textContent;
-    status(`Done on ${vl.info.device}`);
+    status(`Done on ${vl.device.name}`);
   } catch (error) {
     if (error.name === 'AbortError') status('Stopped');
     else failure(error);

@@ -1,18 +1,19 @@
 // Which suite runs where: one line for each browser, device, kind of page (see harness/server.mjs) and suite.
 // 'driven' suites lie in driven/ and use a page from outside, as people do; the others lie in suites/ and run inside the page.
-const everywhere = [
-  ['chromium', 'gpu', 'plain'],
-  ['firefox', 'gpu', 'plain'],
-  ['webkit', 'cpu', 'plain'],
-  ['node', 'gpu', 'none'],
-];
+const where = (browser, device, mode, ...suites) => suites.map((suite) => [browser, device, mode, suite]);
 
 export const plan = [
-  ...everywhere.map((where) => [...where, 'probe']),
-  ['chromium', 'cpu', 'isolated', 'probe'],
-  ['firefox', 'cpu', 'isolated', 'probe'],
-  ['webkit', 'cpu', 'isolated', 'probe'],
-  ['chromium', 'cpu', 'csp', 'probe'],
-  ['chromium', 'cpu', 'driven', 'demo'],
-  ['chromium', 'cpu', 'driven', 'examples'],
+  ...where('chromium', 'gpu', 'plain', 'probe', 'words', 'api', 'abort', 'lost'),
+  ...where('chromium', 'cpu', 'plain', 'words', 'inputs', 'api', 'abort', 'errors', 'smooth', 'worker'),
+  ...where('chromium', 'cpu', 'csp', 'probe', 'words', 'inputs'),
+  ...where('chromium', 'cpu', 'isolated', 'probe', 'words', 'abort', 'memory'),
+  ...where('chromium', 'cpu', 'driven', 'demo', 'examples'),
+  ...where('firefox', 'gpu', 'plain', 'probe', 'words', 'api', 'lost'),
+  ...where('firefox', 'cpu', 'plain', 'words', 'inputs', 'errors', 'worker'),
+  ...where('firefox', 'cpu', 'isolated', 'probe', 'words'),
+  ...where('webkit', 'cpu', 'plain', 'probe', 'words', 'inputs', 'api', 'abort', 'errors', 'worker'),
+  ...where('webkit', 'cpu', 'csp', 'words'),
+  ...where('webkit', 'cpu', 'isolated', 'probe'),
+  ...where('node', 'gpu', 'none', 'probe', 'words', 'api', 'lost'),
+  ...where('node', 'cpu', 'none', 'words', 'api', 'abort', 'errors'),
 ];

@@ -62,8 +62,9 @@ const expected = (images, prompt) => {
   return found;
 };
 
+let current = null; // the browser that is running
 const runs = new Map(); // id -> function(message)
-const servers = await startServers((message) => runs.get(message.run)?.(message), { 'generated/': generated });
+const servers = await startServers((message) => runs.get(message.run)?.(message), { 'generated/': generated }, () => current?.next?.() ?? null);
 const total = { passed: 0, failed: 0, skipped: 0 };
 const started = Date.now();
 const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
@@ -75,10 +76,10 @@ function runOne(browser, entry, env) {
   const seen = { passed: 0, failed: [], skipped: [], notes: [], logs: [] };
   return new Promise((resolve) => {
     let page, timer, current;
-    const finish = async () => {
+    const finish = async (hung = false) => {
       clearTimeout(timer);
       runs.set(run, () => {});
-      await (await page)?.close().catch((e) => seen.logs.push(`close: ${e.message}`));
+      await (await page)?.close(hung)?.catch?.((e) => seen.logs.push(`close: ${e.message}`));
       resolve(seen);
     };
     const fail = (test, message) => seen.failed.push({ test, message });
@@ -86,7 +87,7 @@ function runOne(browser, entry, env) {
       clearTimeout(timer);
       timer = setTimeout(() => {
         fail(current ?? 'start', `${what} within ${s} s: killed`);
-        finish();
+        finish(true);
       }, s * 1000);
     };
     const onMessage = (m) => {
@@ -111,7 +112,7 @@ function runOne(browser, entry, env) {
     const onStray = (message, isLog) => {
       if (isLog) return seen.logs.push(message);
       onMessage({ type: 'stray', message });
-      finish();
+      finish(true);
     };
     const query = new URLSearchParams({ run, suite: `/js/test/browser/suites/${suite}.mjs`, env: JSON.stringify(env) });
     const target = browser.name === 'node'
@@ -138,7 +139,7 @@ for (const [name, driver] of Object.entries(drivers)) {
     if (!entries.length) continue;
     let instance;
     try {
-      instance = await driver.launch({ device });
+      current = instance = await driver.launch({ device });
     } catch (error) {
       console.log(`FAILED ${name}: does not start: ${error.message}`);
       total.failed++;
@@ -146,7 +147,7 @@ for (const [name, driver] of Object.entries(drivers)) {
     }
     for (const entry of entries) {
       const [, , mode, suite] = entry;
-      const env = { browser: name, device, mode, suite, quick: options.quick, only: options.only, origins: servers.origins, origin: servers.origins.plain };
+      const env = { browser: name, device, mode, suite, quick: options.quick, only: options.only, origins: servers.origins, origin: servers.origins.plain, follow: Boolean(instance.next) };
       const start = Date.now();
       const result = await runOne({ name, instance }, entry, env);
       const label = `${name} ${device}${mode === 'none' || mode === 'plain' ? '' : ' ' + mode} ${suite}`;

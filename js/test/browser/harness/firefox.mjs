@@ -1,4 +1,4 @@
-// Firefox, headless, a new profile and process for each page. WebGPU is wgpu's on Mesa's lavapipe, a second implementation
+// Firefox, headless, with a new profile. WebGPU is wgpu's on Mesa's lavapipe, a second implementation
 // beside Dawn: with shader-f16 and without subgroups, the opposite of Chromium's SwiftShader.
 // Started by its command line alone: results come back over HTTP, so nothing needs to drive it.
 import { spawn } from 'node:child_process';
@@ -36,27 +36,46 @@ const preferences = (gpu) => ({
   'dom.max_script_run_time': 0,
 });
 
+async function start(device, url, onExit) {
+  const profile = await mkdtemp(path.join(tmpdir(), 'galago-firefox-'));
+  const lines = Object.entries(preferences(device === 'gpu')).map(([k, v]) => `user_pref(${JSON.stringify(k)}, ${JSON.stringify(v)});`);
+  await writeFile(path.join(profile, 'user.js'), lines.join('\n'));
+  const child = spawn(binary(), ['--headless', '--no-remote', '--profile', profile, url], {
+    stdio: 'ignore', detached: true, env: { ...process.env, MOZ_CRASHREPORTER_DISABLE: '1', HOME: profile },
+  });
+  let closing = false;
+  child.on('exit', (code, signal) => closing || onExit(`firefox ended by itself (${signal ?? code})`));
+  return {
+    pid: child.pid,
+    async close() {
+      closing = true;
+      await stop(child);
+      await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}
+
+// A page that has ended asks POST /next where to go: so one Firefox serves all suites, one after another.
 export async function launch({ device }) {
+  let running = null, waiting = null, onStray = () => {};
+  const end = async () => {
+    await running?.close();
+    running = waiting = null;
+  };
   return {
     version: await versionOf(binary()),
-    async open(url, onStray) {
-      const profile = await mkdtemp(path.join(tmpdir(), 'galago-firefox-'));
-      const lines = Object.entries(preferences(device === 'gpu')).map(([k, v]) => `user_pref(${JSON.stringify(k)}, ${JSON.stringify(v)});`);
-      await writeFile(path.join(profile, 'user.js'), lines.join('\n'));
-      const child = spawn(binary(), ['--headless', '--no-remote', '--profile', profile, url], {
-        stdio: 'ignore', detached: true, env: { ...process.env, MOZ_CRASHREPORTER_DISABLE: '1', HOME: profile },
-      });
-      let closing = false;
-      child.on('exit', (code, signal) => closing || onStray(`firefox ended by itself (${signal ?? code})`));
-      return {
-        pid: child.pid,
-        async close() {
-          closing = true;
-          await stop(child);
-          await rm(profile, { recursive: true, force: true, maxRetries: 5 });
-        },
-      };
+    next: () => new Promise((resolve) => (waiting = resolve)),
+    async open(url, stray) {
+      onStray = stray;
+      if (running && waiting) {
+        waiting(url);
+        waiting = null;
+      } else {
+        await end();
+        running = await start(device, url, (message) => onStray(message));
+      }
+      return { pid: running.pid, close: (hung) => (hung ? end() : undefined) };
     },
-    async close() {},
+    close: end,
   };
 }

@@ -1,6 +1,7 @@
 // Node.js: each suite in a process of its own. WebGPU is Dawn's (npm package `webgpu`) on the SwiftShader of Chromium.
 import { fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { stop } from './process.mjs';
@@ -10,6 +11,8 @@ export const name = 'node';
 // $VK_ICD_FILENAMES or $VK_DRIVER_FILES name another driver where they are set.
 const swiftshader = ['/usr/lib/chromium/vk_swiftshader_icd.json', '/usr/lib/chromium-browser/vk_swiftshader_icd.json'].find(existsSync);
 const named = process.env.VK_ICD_FILENAMES ?? process.env.VK_DRIVER_FILES;
+// Dawn's module as the package's option `webgpu` takes it.
+const dawn = () => process.env.DAWN ?? createRequire(import.meta.url).resolve('webgpu');
 export const missing = () => (named || swiftshader ? [] : ['chromium']);
 
 export async function launch({ device }) {
@@ -26,7 +29,7 @@ export async function launch({ device }) {
         onReport({ run, ...m });
       });
       child.on('exit', (code, signal) => ended || onStray(`the process ended by itself (${signal ?? code})`));
-      child.send({ suite, env: test });
+      child.send({ suite, env: { ...test, webgpu: device === 'gpu' ? dawn() : undefined } });
       return { close: () => ((ended = true), stop(child)) };
     },
     async close() {},

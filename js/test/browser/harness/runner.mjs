@@ -2,7 +2,8 @@
 //
 // A suite is a module with `tests`: an object of name -> async function(t), or name -> { run, seconds, unless(env) } where
 // `seconds` is the time after which the test counts as failed (60) and `unless` gives a reason to leave the test out, or nothing.
-// `tests` may also be a function of the environment that gives such an object. A suite may export `before(t)` and `after(t)`, once for the suite.
+// `tests` may also be a function of the environment that gives such an object. A suite may export `before(t)` and `after(t)`, once for the suite,
+// and `strays`, a pattern of complaints of the page that belong to its tests.
 //
 // t.env      what the run says about itself: { browser, device, mode, quick, origin, ... }
 // t.note     a figure or a fact that is printed with the results

@@ -79,9 +79,10 @@ async function serveFile(request, response, name, headers, mounts) {
   else createReadStream(file, { start: first, end: last }).on('error', () => response.destroy()).pipe(response);
 }
 
-// Starts the three servers. onReport(object) is called with each message a page sends; mounts: 'prefix/' -> folder, further files.
+// Starts the three servers. onReport(object) is called with each message a page sends; mounts: 'prefix/' -> folder, further files;
+// onNext(): a promise of where a page that has ended is to go.
 // Returns { origins: {plain, isolated, csp}, close() }.
-export async function startServers(onReport, mounts = {}) {
+export async function startServers(onReport, mounts = {}, onNext = null) {
   const servers = {};
   const origins = {};
   for (const [mode, headers] of Object.entries(headersOf)) {
@@ -91,6 +92,9 @@ export async function startServers(onReport, mounts = {}) {
         if (request.method === 'POST' && url.pathname === '/report') {
           onReport(JSON.parse(await body(request)));
           response.writeHead(204, headers).end();
+        } else if (request.method === 'POST' && url.pathname === '/next') {
+          const next = await (onNext ? onNext() : null);
+          response.writeHead(200, { ...headers, 'content-type': 'application/json' }).end(JSON.stringify(next));
         } else if (url.pathname === '/favicon.ico') {
           response.writeHead(204, headers).end();
         } else {

@@ -49,19 +49,30 @@ export async function launch() {
     throw new Error('WebKitWebDriver did not start within 10 s');
   }
   const options = { binary: miniBrowser(), args: ['--automation'] };
-  let version = 'WebKitGTK';
+  let version = 'WebKitGTK', session = null;
   return {
     get version() {
       return version;
     },
+    // One window for all suites, one after another: what hung is closed and opened anew.
     async open(url) {
-      const made = await call('POST', '/session', { capabilities: { alwaysMatch: { 'webkitgtk:browserOptions': options } } });
-      const session = `/session/${made.sessionId}`;
-      version = `${made.capabilities.browserName} ${made.capabilities.browserVersion}`;
+      if (!session) {
+        const made = await call('POST', '/session', { capabilities: { alwaysMatch: { 'webkitgtk:browserOptions': options } } });
+        session = `/session/${made.sessionId}`;
+        version = `${made.capabilities.browserName} ${made.capabilities.browserVersion}`;
+      }
       await call('POST', `${session}/url`, { url });
-      return { close: () => call('DELETE', session), call: (method, route, body) => call(method, session + route, body) };
+      return {
+        async close(hung) {
+          if (!hung) return;
+          const old = session;
+          session = null;
+          await call('DELETE', old);
+        },
+      };
     },
     async close() {
+      if (session) await call('DELETE', session).catch(() => {});
       await stop(child);
       await rm(home, { recursive: true, force: true, maxRetries: 5 });
     },

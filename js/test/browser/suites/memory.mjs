@@ -1,0 +1,65 @@
+// A thousand calls in one page: the memory of the JavaScript heaps, of the wasm instance and of the GPU buffers after the last
+// is what it was after the tenth. Tiny pictures and answers, since only their number counts.
+import { bytes, device, load } from './lib.mjs';
+
+const prompt = 'Describe this image.';
+
+// All heaps of the page and its workers after a collection, where the browser can say; else the page's own, else nothing.
+async function heaps() {
+  if (globalThis.crossOriginIsolated && performance.measureUserAgentSpecificMemory) return (await performance.measureUserAgentSpecificMemory()).bytes;
+  globalThis.gc?.();
+  return performance.memory?.usedJSHeapSize ?? globalThis.process?.memoryUsage().heapUsed;
+}
+
+export const tests = {
+  'the same after the last call as after the tenth': {
+    seconds: 400,
+    run: async (t) => {
+      const { pipeline } = await load();
+      const vl = await pipeline('image-to-text', 'demo', device(t.env));
+      const pictures = [await bytes(t.env, 'tests/data/images/png_1x1.png'), await bytes(t.env, 'tests/data/images/bmp_24.bmp')];
+      const calls = t.env.quick ? 60 : t.env.device === 'gpu' ? 200 : 1000;
+      let tenth, last;
+      for (let i = 1; i <= calls; i++) {
+        // Every kind of call: whole, streamed, two pictures, stopped in the middle.
+        const picture = pictures[i % 2];
+        if (i % 10 === 3) for await (const _ of vl.stream(picture, { prompt, max_new_tokens: 3 }));
+        if (i % 10 === 4) await vl(picture, { prompt, max_new_tokens: 3, signal: AbortSignal.timeout(5) }).catch(() => {});
+        if (i % 10 === 5) await vl(new Uint8Array(40), { prompt }).catch(() => {});
+        const [r] = i % 10 === 6
+          ? await vl([{ role: 'user', content: [{ type: 'image', image: pictures[0] }, { type: 'image', image: pictures[1] }, { type: 'text', text: prompt }] }], { max_new_tokens: 3 })
+          : await vl(picture, { prompt, max_new_tokens: 3 });
+        if (i !== 10 && i !== calls) continue;
+        const now = { ...r.memory, js: await heaps() };
+        if (i === 10) tenth = now;
+        else last = now;
+      }
+      await vl.dispose();
+      t.note('calls', calls);
+      t.note('after the tenth', tenth);
+      t.note('after the last', last);
+      t.equal(last.wasm_bytes, tenth.wasm_bytes, 'wasm memory');
+      t.equal(last.heap_used_bytes, tenth.heap_used_bytes, 'heap in wasm');
+      t.equal([last.gpu_bytes, last.gpu_buffers], [tenth.gpu_bytes, tenth.gpu_buffers], 'GPU buffers');
+      // Compiled code and caches of the JavaScript engine come and go by some 100 kB; a thousand calls that kept 1 kB each show.
+      t.below(last.js - tenth.js, 700e3, 'growth of the JavaScript heaps');
+    },
+  },
+
+  'dispose gives everything back': {
+    seconds: 120,
+    run: async (t) => {
+      const { pipeline } = await load();
+      const sizes = [];
+      for (let i = 0; i < 6; i++) {
+        const vl = await pipeline('image-to-text', 'demo', device(t.env));
+        await vl(await bytes(t.env, 'tests/data/images/png_1x1.png'), { prompt, max_new_tokens: 2 });
+        await vl.dispose();
+        sizes.push(await heaps());
+      }
+      t.note('heaps', sizes);
+      // A model that stayed would be 11 MB each time.
+      t.below(sizes.at(-1) - sizes[1], 4e6, 'growth over four models');
+    },
+  },
+};
