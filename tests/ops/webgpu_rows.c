@@ -40,9 +40,10 @@ static void large(void)
     pair_check_bits("add", "17 million values", &y);
     pairs_free();
 
-    pair in = pair_random(DTYPE_F32, 1, 70001, 3, 1), out = pair_new(DTYPE_F32, 1, 70001, 3), w = pair_random(DTYPE_F32, 1, 1, 3, 1);
-    FOR_BOTH on[b]->ops->rmsnorm(on[b], out.at[b], in.at[b], w.at[b], 1e-6f);
-    pair_check("rmsnorm", "70001 rows", &out, BOUND);
+    /* (The row op with the fewest threads: a software adapter takes long for idle ones.) */
+    pair z = pair_random(DTYPE_F32, 1, 65539, 3, 1), out = pair_random(DTYPE_F32, 1, 65539, 3, 1), w = pair_random(DTYPE_F32, 1, 1, 3, 1);
+    FOR_BOTH on[b]->ops->gated_rmsnorm(on[b], out.at[b], out.at[b], z.at[b], w.at[b], 1e-6f);
+    pair_check("gated_rmsnorm", "65539 rows", &out, BOUND);
     pairs_free();
 }
 
@@ -59,9 +60,9 @@ static void copy_within(void)
 
 static void norms(void)
 {
-    const size_t dims[] = {1, 64, 131, 1024, 1536};
+    const size_t dims[] = {1, 131, 1024};
     for (size_t i = 0; i < 4; i++)
-        for (size_t j = 0; j < 5; j++) {
+        for (size_t j = 0; j < 3; j++) {
             size_t T = token_counts[i], D = dims[j];
             const char *name = CASE("%zu x %zu", T, D);
             pair x = pair_random(DTYPE_F32, 1, T, D, 2), y = pair_new(DTYPE_F32, 1, T, D), z = pair_random(DTYPE_F32, 1, T, D, 4);

@@ -6,10 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#pragma weak webgpu_ops_matmul
-#pragma weak webgpu_ops_attention
-#pragma weak webgpu_ops_delta
-#pragma weak webgpu_ops_sample
+#define HAVE_ALL_OPS __has_include("backend/webgpu/ops_delta.h")
 
 const gpu_info *webgpu_info(const webgpu *g) { return &g->info; }
 
@@ -155,10 +152,12 @@ static void fill(backend_ops *ops)
     ops->read_begin = read_begin;
     ops->read_poll = read_poll;
     webgpu_ops_rows(ops);
-    if (webgpu_ops_matmul) webgpu_ops_matmul(ops);
-    if (webgpu_ops_attention) webgpu_ops_attention(ops);
-    if (webgpu_ops_delta) webgpu_ops_delta(ops);
-    if (webgpu_ops_sample) webgpu_ops_sample(ops);
+    webgpu_ops_matmul(ops);
+#if HAVE_ALL_OPS
+    webgpu_ops_attention(ops);
+    webgpu_ops_delta(ops);
+    webgpu_ops_sample(ops);
+#endif
     backend_compose(ops);
 }
 
