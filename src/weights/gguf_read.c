@@ -395,7 +395,7 @@ galago_status gguf_parse(weights *w, uint32_t file, error *e)
         galago_status s = filemap_grow_head(map, head, path, e);
         if (s) return s;
         error why = {0};
-        reader r = {w, path, map->data, map->data, map->data + map->head, map->size, false, file, &why};
+        reader r = {w, path, map->data, map->data, map->head ? map->data + map->head : map->data, map->size, false, file, &why};
         s = parse(&r);
         if (!s) {
             /* What keys point at stays. */
