@@ -197,6 +197,7 @@ typedef struct backend_ops {
 struct backend {
     const backend_ops *ops;
     char description[96]; /* "cpu (avx2, 2 threads)" */
+    bool is_software;     /* a GPU that a CPU plays: right, but slower than the CPU backend */
     bool uses_mapped;     /* weight_load() with `stays` keeps to the file's bytes: nothing is copied */
 };
 

@@ -176,6 +176,23 @@ static void ropes(void)
         }
 }
 
+/* f16 values may be rounded to either neighbour: WGSL leaves that to the device (one of ten thousand was seen to differ). */
+static void check_halves(const char *op, const pair *p)
+{
+    size_t n = tensor_row(whole(p->at[0], DTYPE_I32)), wrong = 0;
+    uint32_t *got = malloc(n * 4), *want = malloc(n * 4);
+    webgpu_read(ON_CPU, want, whole(p->at[ON_CPU], DTYPE_I32));
+    webgpu_read(ON_GPU, got, whole(p->at[ON_GPU], DTYPE_I32));
+    for (size_t i = 0; i < 2 * n; i++) {
+        int a = (int)(got[i / 2] >> (16 * (i % 2)) & 0xffff), b = (int)(want[i / 2] >> (16 * (i % 2)) & 0xffff);
+        wrong += abs(a - b) > 1;
+    }
+    CHECK(!wrong, "%s: %zu of %zu values differ from the portable op's by more than a step", op, wrong, 2 * n);
+    CHECK(guards_hold(got, n), "%s: wrote outside its tensor", op);
+    free(got);
+    free(want);
+}
+
 static void caches(void)
 {
     const size_t H = 3, n_ctx = 330, D = 26;
@@ -190,8 +207,8 @@ static void caches(void)
             FOR_BOTH on[b]->ops->kv_store(on[b], k_cache.at[b], v_cache.at[b], pair_matrix(k).at[b], pair_matrix(v).at[b], pos);
             pos += T;
         }
-        pair_check_bits("kv_store k", i ? "f32" : "f16", &k_cache);
-        pair_check_bits("kv_store v", i ? "f32" : "f16", &v_cache);
+        if (i) pair_check_bits("kv_store k", "f32", &k_cache), pair_check_bits("kv_store v", "f32", &v_cache);
+        else check_halves("kv_store k, f16", &k_cache), check_halves("kv_store v, f16", &v_cache);
         pairs_free();
     }
 }

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HAVE_ALL_OPS __has_include("backend/webgpu/ops_delta.h")
-
 const gpu_info *webgpu_info(const webgpu *g) { return &g->info; }
 
 void webgpu_memory(const backend *b, uint64_t *bytes, uint32_t *n)
@@ -153,11 +151,9 @@ static void fill(backend_ops *ops)
     ops->read_poll = read_poll;
     webgpu_ops_rows(ops);
     webgpu_ops_matmul(ops);
-#if HAVE_ALL_OPS
     webgpu_ops_attention(ops);
     webgpu_ops_delta(ops);
     webgpu_ops_sample(ops);
-#endif
     backend_compose(ops);
 }
 
@@ -178,6 +174,7 @@ galago_status webgpu_backend_create(const char *library, backend **out, error *e
     g->load_weight = g->ops.weight_load;
     g->ops.weight_load = weight_load;
     g->base.ops = &g->ops;
+    g->base.is_software = g->info.software != 0;
     snprintf(g->base.description, sizeof g->base.description, "webgpu (%.60s%s%s%s)", g->info.name[0] ? g->info.name : "GPU",
              g->info.subgroups ? ", subgroups" : "", g->info.f16 ? ", f16" : "", g->info.software ? ", software" : "");
     galago_status s = record_open(g, e);

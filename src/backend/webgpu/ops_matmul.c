@@ -7,9 +7,8 @@
  *
  * Each matvec exists with and without subgroups. Activations stay f32.
  */
+#include "backend/webgpu/products.h"
 #include "backend/webgpu/weight.h"
-
-#include "base/arena.h"
 
 /* ---- the choice of constants ---- */
 
@@ -27,18 +26,23 @@ enum {
 static uint32_t min_u32(uint32_t a, uint32_t b) { return a < b ? a : b; }
 static uint32_t divide_up(uint32_t a, uint32_t b) { return a / b + (a % b != 0); }
 
-/* How the threads of a matvec are dealt out. */
-typedef struct matvec_shape {
-    uint32_t wg, team, quads; /* threads; threads that share rows; groups of four rows for each team */
-} matvec_shape;
-
-static matvec_shape choose_matvec(uint32_t n_rows, uint32_t tiles, uint32_t tokens)
+matvec_shape matvec_choose(uint32_t n_rows, uint32_t K, uint32_t tokens)
 {
-    uint32_t quads = divide_up(n_rows, TILE_ROWS);
+    uint32_t quads = divide_up(n_rows, TILE_ROWS), tiles = divide_up(K, TILE_COLS);
     matvec_shape s = {64, LANES, tokens == 1 && n_rows >= MANY_ROWS ? 4 : 1};
     while (s.team < 128 && s.team < LANES * tiles && quads * s.team < MIN_THREADS) s.team *= 2;
     if (s.wg < s.team && tokens <= 2) s.wg = s.team;
     if (s.wg < s.team) s.team = s.wg; /* sums of many tokens fill the workgroup's memory */
+    return s;
+}
+
+matmul_shape matmul_choose(uint32_t n_rows, uint32_t K, uint32_t T)
+{
+    matmul_shape s = {n_rows > 64 ? 2 : 1, T > 64 ? 2 : 1, 1};
+    uint32_t groups = divide_up(n_rows, 64 * s.row_tiles) * divide_up(T, 64 * s.token_tiles), tiles = divide_up(K, TILE_COLS);
+    while (s.splits < tiles && s.splits < MAX_SPLITS && groups * s.splits < MIN_WORKGROUPS &&
+           (uint64_t)n_rows * T * 4 * (s.splits + 1) <= MAX_SPLIT_BYTES)
+        s.splits++;
     return s;
 }
 
@@ -80,14 +84,15 @@ typedef struct matvec_params {
 } matvec_params;
 _Static_assert(sizeof(matvec_params) == 48, "as in matvec.wgsl");
 
-static void record_matvec(webgpu *g, tensor y, tensor x, const linear *l, const chunk *c, epilogue ep, norm_before norm)
+static uint32_t tokens_at_once(uint32_t T) { return T <= 1 ? 1 : T <= 2 ? 2 : T <= 4 ? 4 : MATVEC_TOKENS; }
+
+static void record_matvec(webgpu *g, tensor y, tensor x, const linear *l, const chunk *c, matvec_shape s, epilogue ep,
+                          norm_before norm)
 {
-    uint32_t T = (uint32_t)tensor_n_rows(x), K = (uint32_t)tensor_row(x), tiles = divide_up(K, TILE_COLS), tokens = 1;
-    while (tokens < T && tokens < MATVEC_TOKENS) tokens *= 2;
-    matvec_shape s = choose_matvec((uint32_t)c->n_rows, tiles, tokens);
+    uint32_t T = (uint32_t)tensor_n_rows(x), K = (uint32_t)tensor_row(x), tokens = tokens_at_once(T);
     bool has_norm = tensor_present(norm.w), has_bias = tensor_present(l->b);
     matvec_params p = {.x_at = at_of(x), .y_at = at_of(y), .K = K, .N = (uint32_t)c->n_rows, .y_row = (uint32_t)tensor_row(y),
-                       .row0 = (uint32_t)c->first_row, .T = T, .tiles = tiles, .eps = norm.eps};
+                       .row0 = (uint32_t)c->first_row, .T = T, .tiles = divide_up(K, TILE_COLS), .eps = norm.eps};
     if (has_norm) p.norm_at = at_of(norm.w);
     if (has_bias) p.bias_at = at_of(l->b);
     dispatch d = {
@@ -118,14 +123,10 @@ typedef struct matmul_sum_params {
 } matmul_sum_params;
 _Static_assert(sizeof(matmul_sum_params) == 32, "as in matmul_sum.wgsl");
 
-static void record_tiled(webgpu *g, tensor y, tensor x, const linear *l, const chunk *c, epilogue ep)
+static void record_tiled(webgpu *g, tensor y, tensor x, const linear *l, const chunk *c, matmul_shape s, epilogue ep)
 {
     uint32_t T = (uint32_t)tensor_n_rows(x), K = (uint32_t)tensor_row(x), N = (uint32_t)c->n_rows;
-    uint32_t tiles = divide_up(K, TILE_COLS), rq = N > 64 ? 2 : 1, tq = T > 64 ? 2 : 1;
-    uint32_t gx = divide_up(N, 64 * rq), gy = divide_up(T, 64 * tq), splits = 1;
-    while (splits < tiles && splits < MAX_SPLITS && gx * gy * splits < MIN_WORKGROUPS &&
-           (uint64_t)N * T * 4 * (splits + 1) <= MAX_SPLIT_BYTES)
-        splits++;
+    uint32_t tiles = divide_up(K, TILE_COLS), splits = s.splits;
     uint32_t split_tiles = divide_up(tiles, splits);
     splits = divide_up(tiles, split_tiles);
     gpu_buffer parts = splits > 1 ? record_scratch(g, SCRATCH_MATMUL, (size_t)N * T * 4 * splits) : 0;
@@ -140,11 +141,11 @@ static void record_tiled(webgpu *g, tensor y, tensor x, const linear *l, const c
     dispatch d = {
         .kernel = KERNEL_MATMUL, .params = &p, .params_size = sizeof p,
         .bind = {id_of(x), id_of(x), bias, c->id, parts ? parts : id_of(y)},
-        .x = gx, .y = gy, .z = splits,
+        .x = divide_up(N, 64 * s.row_tiles), .y = divide_up(T, 64 * s.token_tiles), .z = splits,
     };
     constant(&d, "LAYOUT", l->w.buffer->layout, LAYOUT_Q4);
-    constant(&d, "RQ", rq, 1);
-    constant(&d, "TQ", tq, 1);
+    constant(&d, "RQ", s.row_tiles, 1);
+    constant(&d, "TQ", s.token_tiles, 1);
     constant(&d, "ALIGNED", is_aligned(x, K), 1);
     if (!parts) constant(&d, "EPILOGUE", (uint32_t)ep, 0), constant(&d, "BIAS", has_bias, 0);
     record(g, &d);
@@ -164,16 +165,26 @@ static void record_tiled(webgpu *g, tensor y, tensor x, const linear *l, const c
 
 static void record_product(webgpu *g, tensor y, tensor x, const linear *l, epilogue ep, norm_before norm)
 {
-    size_t T = tensor_n_rows(x);
-    assert(tensor_row(l->w) == tensor_row(x) && tensor_row(y) == tensor_n_rows(l->w) && tensor_n_rows(y) == T);
+    uint32_t T = (uint32_t)tensor_n_rows(x), K = (uint32_t)tensor_row(x);
+    assert(tensor_row(l->w) == K && tensor_row(y) == tensor_n_rows(l->w) && tensor_n_rows(y) == T);
     assert(l->w.offset_bytes == 0);
     for (uint32_t i = 0; i < l->w.buffer->n_chunks; i++) {
         const chunk *c = &l->w.buffer->chunks[i];
+        uint32_t N = (uint32_t)c->n_rows;
         if (T <= MATVEC_MAX_TOKENS)
-            record_matvec(g, y, x, l, c, ep, norm);
+            record_matvec(g, y, x, l, c, matvec_choose(N, K, tokens_at_once(T)), ep, norm);
         else
-            record_tiled(g, y, x, l, c, ep);
+            record_tiled(g, y, x, l, c, matmul_choose(N, K, T), ep);
     }
+}
+
+void matvec_record(webgpu *g, tensor y, tensor x, const linear *l, matvec_shape s)
+{
+    record_matvec(g, y, x, l, &l->w.buffer->chunks[0], s, EPILOGUE_STORE, (norm_before){0});
+}
+void matmul_record(webgpu *g, tensor y, tensor x, const linear *l, matmul_shape s)
+{
+    record_tiled(g, y, x, l, &l->w.buffer->chunks[0], s, EPILOGUE_STORE);
 }
 
 static void matmul(backend *b, const tensor *y, tensor x, const linear *const *l, size_t n, epilogue ep)
@@ -205,7 +216,7 @@ static void record_shared(webgpu *g, const tensor *y, tensor x, norm_before norm
         p.N[i] = (uint32_t)l[i]->w.buffer->chunks[0].n_rows;
         rows += p.N[i];
     }
-    matvec_shape s = choose_matvec(rows, tiles, 1);
+    matvec_shape s = matvec_choose(rows, K, 1);
     if (swiglu && s.quads > MATVEC_TOKENS / 2) s.quads = MATVEC_TOKENS / 2;
     for (uint32_t i = 0; i < SHARED; i++) {
         d.bind[2 + i] = l[i < n ? i : 0]->w.buffer->chunks[0].id;
