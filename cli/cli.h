@@ -16,7 +16,7 @@ enum { EXIT_DONE = 0, EXIT_USAGE = 1, EXIT_INPUT = 2, EXIT_MEMORY = 3, EXIT_FAUL
 /* What the options of all commands set. Strings point into argv. */
 typedef struct options {
     const char *command;
-    const char *model, *mmproj, *device, *dtype, *isa;
+    const char *model, *mmproj, *device, *dtype, *isa, *gpu_library;
     uint32_t n_threads, n_ctx;
     galago_generate_params generate;
     uint64_t min_pixels, max_pixels;

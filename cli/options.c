@@ -107,6 +107,7 @@ static const struct option_spec {
     {"--no-mtp", NULL, NULL, FLAG, F(drop_mtp), CONVERT, 0, 0, "leave the multi-token prediction layer out"},
     {"--decode", NULL, NULL, FLAG, F(decode), TOKENIZE, 0, 0, "the words are ids; print their text"},
     {"--pieces", NULL, NULL, FLAG, F(pieces), TOKENIZE, 0, 0, "print each id with its text"},
+    {"--gpu-library", NULL, "F", TEXT, F(gpu_library), LOADING, 0, 0, "WebGPU library to use (Dawn's C API; default: found by its names)"},
     {"--cpu-isa", NULL, "ISA", TEXT, F(isa), LOADING, 0, 0, "auto, ref, avx2 or avx512: for measurements"},
     {"--quiet", "-q", NULL, FLAG, F(quiet), ALL, 0, 0, "no progress and no notices"},
     {"--help", "-h", NULL, FLAG, F(help), ALL, 0, 0, "this help"},

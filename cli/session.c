@@ -62,6 +62,7 @@ int session_open(const options *o, cli_session *s)
         .n_threads = o->n_threads,
         .min_pixels = o->min_pixels,
         .max_pixels = o->max_pixels,
+        .gpu_library = o->gpu_library,
         .cpu_isa = o->isa,
         .progress = progress_show,
     };
