@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes sure that the libraries of the build are there. As root on a Debian system it installs what is missing; elsewhere it
-# says exactly what to install. Usage: deps.sh [build|test]
+# says exactly what to install. Usage: deps.sh [build|test|wasm]
 set -eu
 want=${1:-build}
 missing=
@@ -16,6 +16,13 @@ need libjpeg62-turbo-dev pkg-config --exists libjpeg
 need libpng-dev pkg-config --exists libpng
 need libwebp-dev pkg-config --exists libwebp libwebpdemux
 need libcurl4-openssl-dev pkg-config --exists libcurl
+if [ "$want" = wasm ]; then
+    need clang-19 command -v clang-19
+    need lld-19 command -v wasm-ld-19
+    need wasi-libc test -e /usr/lib/wasm32-wasi/libc.a
+    need libclang-rt-19-dev-wasm32 test -e /usr/lib/llvm-19/lib/clang/19/lib/wasi/libclang_rt.builtins-wasm32.a
+    need brotli command -v brotli
+fi
 if [ "$want" = test ]; then
     need clang sh -c 'command -v clang'
     need libclang-rt-14-dev sh -c 'echo "int main(void){return 0;}" | clang -fsanitize=address -x c - -o /dev/null'
