@@ -59,6 +59,8 @@ export interface EngineTimings {
   first_token_ms: number;
   decode_ms: number;
   decode_tok_s: number;
+  /** From files or bitmaps to pixels, before the engine saw them. */
+  decode_image_ms?: number;
 }
 
 /** JSON of gw_result. */
@@ -124,6 +126,8 @@ export interface Steering {
   interrupted?(): boolean;
   progress?(stage: string, fraction: number): void;
   piece?(text: string): void | Promise<void>;
+  /** Called before the engine waits: whatever was held back may be sent now. */
+  idle?(): void;
 }
 
 /** Milliseconds of work after which messages get their turn, so that an abort is heard at once. */
@@ -134,8 +138,9 @@ export class Engine {
   private steering: Steering = {};
   private turn = performance.now();
   private closed = false;
+  private answering = false;
 
-  private constructor(instance: WebAssembly.Instance, private readonly host: EngineHost) {
+  private constructor(instance: WebAssembly.Instance, private readonly host: EngineHost, private readonly imports: Host) {
     this.wasm = new Wasm(instance, host.threads?.memory);
   }
 
@@ -162,7 +167,7 @@ export class Engine {
       if (e instanceof RangeError) throw new GalagoError('memory', `The engine's memory cannot be had: ${message}. Close other tabs or use a smaller model.`);
       throw new GalagoError('internal', `galago.wasm does not fit the package's JavaScript: ${message}`);
     }
-    engine = new Engine(instance, host);
+    engine = new Engine(instance, host, imports);
     imports.memory = engine.wasm.memory;
     if (host.gpu) host.gpu.memory = engine.wasm.memory;
     return engine;
@@ -176,6 +181,11 @@ export class Engine {
       if (status === Status.Pending) status = await this.drive(() => exports.gw_open_step());
       this.check(status);
     });
+  }
+
+  /** The engine reads from its files still. */
+  holdsFiles(): boolean {
+    return this.imports.inUse > 0;
   }
 
   info(): ModelInfo {
@@ -234,9 +244,11 @@ export class Engine {
   /** One answer. Rejects with AbortError when the signal says so; an interrupted answer is a result. */
   async answer(h: number, request: EngineRequest, steering: Steering = {}): Promise<EngineResult> {
     const { exports } = this.wasm;
+    this.answering = false;
     return this.steer(steering, async () => {
       const begun = this.wasm.withText(JSON.stringify(request), (ptr, size) => exports.gw_begin(h, ptr, size));
       if (begun !== Status.Pending) this.check(begun);
+      this.answering = true;
       let stopping = false;
       const step = (): Status => {
         if (!stopping && (steering.signal?.aborted || steering.interrupted?.())) {
@@ -257,6 +269,11 @@ export class Engine {
       if (steering.signal?.aborted) throw abortError(steering.signal);
       return this.result(h);
     });
+  }
+
+  /** Ids made by an answer that failed; none where it did not begin. */
+  madeIds(h: number): number[] {
+    return this.answering && this.wasm.exports.gw_result(h) === Status.Ok ? this.wasm.json<EngineResult>().token_ids : [];
   }
 
   close(): void {
@@ -284,6 +301,7 @@ export class Engine {
   }
 
   private async yield(): Promise<void> {
+    this.steering.idle?.();
     await this.host.yield();
     this.turn = performance.now();
   }
@@ -300,6 +318,7 @@ export class Engine {
       const failure = gpu?.failure;
       if (failure) throw new GalagoError(failure.status === Status.Memory ? 'memory' : 'internal', failure.message);
       if (gpu?.busy && work === gpu.work) {
+        this.steering.idle?.();
         await gpu.progress();
         this.turn = performance.now();
       } else {

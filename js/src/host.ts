@@ -19,6 +19,11 @@ export class Host {
   private readonly text = new TextDecoder();
   constructor(readonly options: HostOptions) {}
 
+  /** Files that the engine has open. */
+  get inUse(): number {
+    return this.open.filter((f) => f !== null).length;
+  }
+
   imports(): Record<string, (...args: number[]) => number | void> {
     return {
       open: (ptr, size) => {
@@ -49,7 +54,7 @@ export class Host {
           return 1;
         }
       },
-      // The reader stays with the host, which closes it when the model is open: the same name may be opened again.
+      // The reader stays with the host, which closes it when the engine has none open: a name may be opened again.
       close: (h) => {
         this.open[h!] = null;
       },

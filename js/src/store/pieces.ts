@@ -35,8 +35,9 @@ async function piecesOf(box: PieceBox, key: string): Promise<Piece[]> {
   return out.sort((a, b) => a.start - b.start || b.end - a.end);
 }
 
-/** A run is brought to the store when it has this size, or, with HELD_MS, when it has waited this long. */
-const PIECE = 4 << 20, HELD_MS = 4000, SMALL = 1 << 20;
+/** A run is brought to the store when it has the size of a PIECE; sooner, for the sake of a worker that is killed, when it
+ * has waited a second and is not SMALL, which bounds the number of pieces, or when it has waited long. */
+const PIECE = 4 << 20, SMALL = 128 << 10, HELD_MS = 1000, LONG_MS = 5000;
 
 interface Run extends Piece {
   chunks: Uint8Array[];
@@ -84,7 +85,9 @@ class PiecesPart implements Part {
     const now = Date.now();
     for (const run of [...this.runs]) {
       // A run may have been stored by a write while another one was waited for.
-      if (this.runs.includes(run) && (everything || run.end - run.start >= SMALL || now - run.since >= HELD_MS)) await this.store(run);
+      const waited = now - run.since;
+      const due = waited >= LONG_MS || (waited >= HELD_MS && run.end - run.start >= SMALL);
+      if (this.runs.includes(run) && (everything || due)) await this.store(run);
     }
     return [...this.stored];
   }

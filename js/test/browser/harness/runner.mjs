@@ -85,6 +85,6 @@ export async function runSuite(suite, env, report) {
   // A suite that cannot be prepared fails once, with the reason, not once for every test.
   const ready = !suite.before || (await one('before', { seconds: 180, ...suite.before.options, run: suite.before }));
   if (ready) for (const [name, entry] of wanted) await one(name, entry);
-  if (suite.after) await one('after', suite.after);
+  if (ready && suite.after) await one('after', suite.after);
   await report({ type: 'end' });
 }
