@@ -43,6 +43,13 @@ if (!quick) {
   execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '--emitDeclarationOnly'], { stdio: 'inherit' });
 }
 
+// The decoders that Node.js lacks, with their licences.
+for (const [name, from] of [['jpeg', 'mozjpeg_dec'], ['webp', 'webp_dec']]) {
+  mkdirSync('dist/codecs', { recursive: true });
+  copyFileSync(`node_modules/@jsquash/${name}/codec/dec/${from}.wasm`, `dist/codecs/${name}.wasm`);
+  copyFileSync(`node_modules/@jsquash/${name}/codec/LICENSE.codec.md`, `dist/codecs/LICENSE.${name}.md`);
+}
+
 // The demo model goes with the package, so that the first call needs no network.
 for (const name of ['demo.gguf', 'mmproj-demo.gguf']) {
   const from = join('../models/demo', name), to = join('dist/models', name);

@@ -11,7 +11,12 @@ const MOST = 8;
 
 export function threadsHere(): number {
   const isolated = (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === true;
-  return isolated && typeof SharedArrayBuffer !== 'undefined' ? Math.min(navigator.hardwareConcurrency || 1, MOST) : 1;
+  return isolated && typeof SharedArrayBuffer !== 'undefined' ? mostThreads(navigator.hardwareConcurrency) : 1;
+}
+
+/** `processors`: what the machine has; 0 or absent = not known. */
+export function mostThreads(processors: number | undefined): number {
+  return Math.min(processors || 1, MOST);
 }
 
 /** What Worker and Node's worker_threads have in common here. */

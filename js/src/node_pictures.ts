@@ -1,0 +1,89 @@
+// JPEG and WebP files in Node.js, which has no decoder of its own: MozJPEG and libwebp compiled to wasm (packages @jsquash/jpeg and
+// @jsquash/webp, bundled). Both lie in files of their own and are loaded when the first such picture comes.
+
+import { readFile } from 'node:fs/promises';
+import jpegCodec from '@jsquash/jpeg/codec/dec/mozjpeg_dec.js';
+import webpCodec from '@jsquash/webp/codec/dec/webp_dec.js';
+import { GalagoError } from './errors.js';
+import { exifOrientation, jpegExif, orient, webpExif } from './exif.js';
+import { checkSize, type Format, type Pixels } from './picture.js';
+
+interface Codec {
+  decode(file: Uint8Array, preserveOrientation?: boolean): { data: Uint8ClampedArray; width: number; height: number } | null;
+}
+type Factory = (options: object) => Promise<unknown>;
+
+/** The codecs hand pixels over as a browser's class. */
+class PixelData {
+  constructor(readonly data: Uint8ClampedArray, readonly width: number, readonly height: number) {}
+}
+
+async function load(factory: Factory, file: string): Promise<Codec> {
+  (globalThis as { ImageData?: unknown }).ImageData ??= PixelData;
+  const module = await WebAssembly.compile(await readFile(new URL(`./codecs/${file}`, import.meta.url)));
+  const instantiateWasm = (imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void): object => {
+    const instance = new WebAssembly.Instance(module, imports);
+    done(instance);
+    return instance.exports;
+  };
+  // What a codec prints about damage is not for the program's output: the message of the error says it.
+  return (await factory({ noInitialRun: true, instantiateWasm, print: () => undefined, printErr: () => undefined })) as Codec;
+}
+
+const codecs: Partial<Record<Format, () => Promise<Codec>>> = {
+  JPEG: once(() => load(jpegCodec as unknown as Factory, 'jpeg.wasm')),
+  WebP: once(() => load(webpCodec as unknown as Factory, 'webp.wasm')),
+};
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | null = null;
+  return () => (made ??= make());
+}
+
+/** Width and height as the file says them, before a byte is decoded: a small file can claim a picture larger than memory. */
+function jpegSize(b: Uint8Array): [number, number] | null {
+  for (let at = 2; at + 9 < b.length && b[at] === 0xff; ) {
+    const marker = b[at + 1]!;
+    if (marker === 0xff) {
+      at++;
+      continue;
+    }
+    // Start of frame: C0 to CF without the tables DHT, JPG and DAC.
+    if (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) return [(b[at + 7]! << 8) | b[at + 8]!, (b[at + 5]! << 8) | b[at + 6]!];
+    at += 2 + ((b[at + 2]! << 8) | b[at + 3]!);
+  }
+  return null;
+}
+
+function webpSize(b: Uint8Array): [number, number] | null {
+  const kind = String.fromCharCode(...b.subarray(12, 16)), at = 20;
+  if (b.length < 30) return null;
+  if (kind === 'VP8X') return [1 + (b[at + 4]! | (b[at + 5]! << 8) | (b[at + 6]! << 16)), 1 + (b[at + 7]! | (b[at + 8]! << 8) | (b[at + 9]! << 16))];
+  if (kind === 'VP8L') return [1 + (((b[at + 2]! & 0x3f) << 8) | b[at + 1]!), 1 + (((b[at + 4]! & 0xf) << 10) | (b[at + 3]! << 2) | (b[at + 2]! >> 6))];
+  if (kind === 'VP8 ') return [(b[at + 6]! | (b[at + 7]! << 8)) & 0x3fff, (b[at + 8]! | (b[at + 9]! << 8)) & 0x3fff];
+  return null;
+}
+
+export async function decodeFile(bytes: Uint8Array, format: Format | string): Promise<Pixels> {
+  const codec = codecs[format as Format];
+  if (!codec) {
+    if (format === 'AVIF') throw new GalagoError('unsupported', 'AVIF: Node.js has no decoder for it. Convert the picture to PNG, JPEG or WebP, or pass its pixels as {data, width, height, channels}.');
+    const start = String.fromCharCode(...bytes.subarray(0, 16)).replace(/[^\x20-\x7e]+/g, '.');
+    throw new GalagoError('format', `The picture is neither PNG, JPEG, WebP, GIF nor BMP: its ${bytes.length} bytes begin with "${start}"`);
+  }
+  const size = format === 'JPEG' ? jpegSize(bytes) : webpSize(bytes);
+  if (size) checkSize(format, ...size);
+  let decoded: ReturnType<Codec['decode']> = null, why = '';
+  try {
+    decoded = (await codec()).decode(bytes, false);
+  } catch (e) {
+    if (e instanceof GalagoError || (e as { code?: string }).code === 'ENOENT') throw e;
+    why = e instanceof Error ? ` (${e.message})` : '';
+  }
+  if (!decoded || !size) throw new GalagoError('format', `${format}: the file cannot be decoded: it is damaged or cut off${why}`);
+  const { data, width, height } = decoded;
+  checkSize(format, width, height);
+  const exif = format === 'JPEG' ? jpegExif(bytes) : webpExif(bytes);
+  const pixels = { data: new Uint8Array(data.buffer, data.byteOffset, data.length), width, height, channels: 4 as const };
+  return exif ? orient(pixels, exifOrientation(exif)) : pixels;
+}
