@@ -27,6 +27,9 @@ struct pictures {
     int n_words;
     uint64_t rng;
     pictures_split split;
+    double level;
+    bool clean;
+    int place; /* of the next character in the answer */
 };
 
 /* ---- random numbers: SplitMix64 ---- */
@@ -73,6 +76,7 @@ pictures *pictures_open(const char *assets, pictures_split split)
     pictures *p = calloc(1, sizeof *p);
     if (!p || FT_Init_FreeType(&p->library)) return free(p), NULL;
     p->split = split;
+    p->level = 1;
     snprintf(path, sizeof path, "%s/fonts-%s.txt", assets, split == PICTURES_TRAIN ? "train" : "held-out");
     char *list = read_file(path);
     for (char *line = list ? strtok(list, "\n") : NULL; line && p->n_fonts < MAX_FONTS;
@@ -103,6 +107,46 @@ void pictures_close(pictures *p)
     free(p->word_bytes);
     free(p->words);
     free(p);
+}
+
+void pictures_options(pictures *p, double level, bool clean)
+{
+    p->level = level < 0 ? 0 : level > 1 ? 1 : level;
+    p->clean = clean;
+}
+
+/* ---- marks ---- */
+
+/* The cell of a point, or NULL when the caller wants none or the point lies outside. */
+static uint8_t *cell_at(const pictures_image *im, double x, double y)
+{
+    if (!im->marks || x < 0 || y < 0 || x >= im->width || y >= im->height) return NULL;
+    int w = im->width / PICTURES_CELL, cx = (int)x / PICTURES_CELL, cy = (int)y / PICTURES_CELL;
+    if (cx >= w || cy >= im->height / PICTURES_CELL) return NULL;
+    return im->marks + PICTURES_MARKS * ((size_t)cy * (size_t)w + (size_t)cx);
+}
+
+static void mark_character(pictures *p, const pictures_image *im, double x, double y, uint32_t c)
+{
+    uint8_t *m = cell_at(im, x, y);
+    int place = p->place++;
+    int class = c >= 32 && c < 127 ? (int)c - 31 : c == 0x20ac ? 96 : 0;
+    if (!m || !class) return;
+    int i = 0;
+    while (i < PICTURES_SLOTS && m[i]) i++;
+    if (!i) m[10] = (uint8_t)(place < 254 ? place : 254);
+    if (i < PICTURES_SLOTS)
+        m[i] = (uint8_t)class;
+    else
+        m[11] = 1;
+}
+
+static void mark_object(const pictures_image *im, double x, double y, int shape, int colour)
+{
+    uint8_t *m = cell_at(im, x, y);
+    if (!m) return;
+    if (m[8]) m[11] = 1;
+    m[8] = (uint8_t)(1 + shape), m[9] = (uint8_t)(1 + colour);
 }
 
 /* ---- colours and grounds ---- */
@@ -149,6 +193,13 @@ static void ground(pictures *p, pictures_image *im, rgb a)
     int kind = below(p, 10);
     rgb b = vary(p, a, 35);
     double angle = uniform(p, 0, 6.283), dx = cos(angle), dy = sin(angle), period = uniform(p, 6, 40);
+    if (kind < 6) { /* plain: one row, copied */
+        const uint8_t c[3] = {(uint8_t)a.r, (uint8_t)a.g, (uint8_t)a.b};
+        size_t row = 3 * (size_t)im->width;
+        for (size_t x = 0; x < row; x++) im->rgb[x] = c[x % 3];
+        for (int y = 1; y < im->height; y++) memcpy(im->rgb + (size_t)y * row, im->rgb, row);
+        return;
+    }
     for (int y = 0; y < im->height; y++)
         for (int x = 0; x < im->width; x++) {
             double t = 0;
@@ -162,13 +213,17 @@ static void ground(pictures *p, pictures_image *im, rgb a)
         }
 }
 
-/* What cameras and compression do: noise, blur, a change of brightness. */
-static void damage(pictures *p, pictures_image *im)
+/* What cameras and compression do: blur and noise. */
+static void damage(pictures *p, pictures_image *im, pictures_item *out)
 {
     size_t n = (size_t)im->width * (size_t)im->height * 3;
-    if (chance(p, 0.25)) { /* 3x3 binomial blur, once or twice */
+    out->blur = chance(p, 0.25) ? 1 + below(p, 2) : 0;
+    out->noise = chance(p, 0.4) ? 2 + below(p, 24) : 0;
+    out->grey = chance(p, 0.5);
+    if (p->clean) return;
+    if (out->blur) { /* 3x3 binomial */
         uint8_t *copy = malloc(n);
-        for (int times = 1 + below(p, 2); copy && times--;) {
+        for (int times = out->blur; copy && times--;) {
             memcpy(copy, im->rgb, n);
             for (int y = 1; y + 1 < im->height; y++)
                 for (int x = 3; x < 3 * (im->width - 1); x++) {
@@ -182,14 +237,12 @@ static void damage(pictures *p, pictures_image *im)
         }
         free(copy);
     }
-    if (chance(p, 0.4)) {
-        int size = 2 + below(p, 24);
-        bool grey = chance(p, 0.5);
+    if (out->noise) {
         int v = 0;
         for (size_t i = 0; i < n; i++) {
-            if (!grey || i % 3 == 0) {
+            if (!out->grey || i % 3 == 0) {
                 uint64_t r = next(p);
-                v = ((int)(r & 255) + (int)(r >> 8 & 255) - 255) * size / 128;
+                v = ((int)(r & 255) + (int)(r >> 8 & 255) - 255) * out->noise / 128;
             }
             int t = im->rgb[i] + v;
             im->rgb[i] = (uint8_t)(t < 0 ? 0 : t > 255 ? 255 : t);
@@ -236,10 +289,10 @@ static void add_number(pictures *p, char *s)
 }
 
 /* Letters and digits in no order: what dictionaries cannot guess. */
-static void add_code(pictures *p, char *s)
+static void add_code(pictures *p, char *s, int n)
 {
     static const char all[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-    int n = 2 + below(p, 7), kind = below(p, 4);
+    int kind = below(p, 4);
     for (int i = 0; i < n; i++) {
         char t[2] = {kind == 0   ? all[below(p, 26)]
                      : kind == 1 ? all[26 + below(p, 36)]
@@ -254,6 +307,21 @@ static void make_text(pictures *p, char *s, int longest)
 {
     static const char *const ends[] = {".", ",", "!", "?", ":", ";"};
     s[0] = 0;
+    if (longest < 14) { /* early in a course: one short piece, most often letters in no order */
+        if (chance(p, 0.2))
+            add_number(p, s);
+        else if (chance(p, 0.4))
+            add_word(p, s);
+        if (!s[0] || (int)strlen(s) > longest) {
+            s[0] = 0;
+            add_code(p, s, 1 + below(p, longest));
+        }
+        if ((int)strlen(s) < longest && chance(p, 0.15)) {
+            char t[2] = {"!?.,:;-+*/=#@&%$()\"'"[below(p, 20)], 0};
+            append(s, t);
+        }
+        return;
+    }
     int wanted = 1 + below(p, longest > 30 ? 6 : longest > 16 ? 3 : 2);
     for (int i = 0; i < wanted; i++) {
         char piece[MAX_TEXT] = "";
@@ -263,7 +331,7 @@ static void make_text(pictures *p, char *s, int longest)
         else if (u < 0.84)
             add_number(p, piece);
         else if (u < 0.94)
-            add_code(p, piece);
+            add_code(p, piece, 2 + below(p, 7));
         else {
             add_word(p, piece);
             append(piece, chance(p, 0.5) ? "@" : "-");
@@ -322,14 +390,15 @@ static double width_of(FT_Face f, const char *text, double spacing)
 }
 
 /* Draws text with its baseline's left end at (x, y), turned by `angle`. */
-static void draw_text(pictures_image *im, FT_Face f, const char *text, double x, double y, double angle,
-                      double spacing, rgb colour)
+static void draw_text(pictures *p, pictures_image *im, FT_Face f, const char *text, double x, double y, double angle,
+                      double size, double spacing, rgb colour)
 {
     FT_Matrix m = {(FT_Fixed)(cos(angle) * 65536), (FT_Fixed)(-sin(angle) * 65536),
                    (FT_Fixed)(sin(angle) * 65536), (FT_Fixed)(cos(angle) * 65536)};
     FT_UInt before = 0;
     for (const char *s = text; *s;) {
-        FT_UInt g = FT_Get_Char_Index(f, utf8(&s));
+        uint32_t code = utf8(&s);
+        FT_UInt g = FT_Get_Char_Index(f, code);
         FT_Vector k = {0, 0}, pen = {(FT_Pos)(x * 64) & 63, (FT_Pos)(-y * 64) & 63};
         if (before) FT_Get_Kerning(f, before, g, FT_KERNING_UNFITTED, &k);
         x += (double)k.x / 64 * cos(angle);
@@ -338,7 +407,9 @@ static void draw_text(pictures_image *im, FT_Face f, const char *text, double x,
         pen.y = (FT_Pos)floor((ceil(y) - y) * 64);
         FT_Set_Transform(f, &m, &pen);
         if (FT_Load_Glyph(f, g, FT_LOAD_NO_HINTING | FT_LOAD_NO_BITMAP)) continue;
-        double advance = (double)f->glyph->linearHoriAdvance / 65536 + spacing;
+        double advance = (double)f->glyph->linearHoriAdvance / 65536 + spacing, up = 0.3 * size;
+        mark_character(p, im, x + advance / 2 * cos(angle) - up * sin(angle),
+                       y - advance / 2 * sin(angle) - up * cos(angle), code);
         if (!FT_Render_Glyph(f->glyph, FT_RENDER_MODE_NORMAL)) {
             FT_Bitmap *b = &f->glyph->bitmap;
             for (unsigned r = 0; r < b->rows; r++)
@@ -379,11 +450,12 @@ static void make_reading(pictures *p, pictures_image *im, pictures_item *out)
     rgb ink, paper;
     text_colours(p, &ink, &paper);
     ground(p, im, paper);
-    int lines = im->height >= 128 ? 1 + below(p, im->height >= 200 ? 4 : 2) : 1;
+    int lines = im->height >= 128 && p->level > 0.3 ? 1 + below(p, im->height >= 200 ? 4 : 2) : 1;
     char text[4][MAX_TEXT];
     FT_Face f = NULL;
-    int longest = im->width / 8;
-    for (int i = 0; i < lines; i++) make_text(p, text[i], longest < 60 ? longest : 60);
+    int longest = im->width / 11 < 46 ? im->width / 11 : 46;
+    if (p->level < 1) longest = 2 + (int)((longest - 2) * p->level * uniform(p, 0.4, 1));
+    for (int i = 0; i < lines; i++) make_text(p, text[i], longest);
     char whole[4 * MAX_TEXT + 8] = "";
     for (int i = 0; i < lines; i++) {
         size_t n = strlen(whole);
@@ -405,7 +477,7 @@ static void make_reading(pictures *p, pictures_image *im, pictures_item *out)
     double widest = 1, spacing = chance(p, 0.1) ? uniform(p, 0, 3) : 0;
     for (int i = 0; i < lines; i++) widest = fmax(widest, width_of(f, text[i], spacing * 2));
     double fit = fmin(64 * 0.94 * im->width / widest, 0.62 * im->height / lines);
-    double size = fmax(fmin(fit, 9), fit * uniform(p, 0.45, 1));
+    double size = fmax(fmin(fit, 12), fit * uniform(p, 0.75 - 0.3 * p->level, 1));
     if (size > 72) size = 72;
     FT_Set_Char_Size(f, 0, (FT_F26Dot6)(size * 64), 72, 72);
     double angle = chance(p, 0.25) ? uniform(p, -0.05, 0.05) : 0;
@@ -418,8 +490,9 @@ static void make_reading(pictures *p, pictures_image *im, pictures_item *out)
     bool centred = chance(p, 0.3);
     for (int i = 0; i < lines; i++) {
         double indent = centred ? (w - width_of(f, text[i], spacing * size / 32)) / 2 : 0;
-        draw_text(im, f, text[i], left + indent, top + size * 0.9 + line_height * i, angle,
+        draw_text(p, im, f, text[i], left + indent, top + size * 0.9 + line_height * i, angle, size,
                   spacing * size / 32, ink);
+        p->place++; /* the end of the line */
     }
     snprintf(out->answer, sizeof out->answer, "%s", whole);
 }
@@ -466,7 +539,7 @@ static double distance_to(int shape, double x, double y)
 
 static void draw_object(pictures_image *im, const object *o, rgb c, bool outline)
 {
-    int r = (int)(o->r * 1.5) + 2;
+    int r = (int)(o->r * 1.25) + 2;
     double ct = cos(o->turn), st = sin(o->turn);
     for (int y = (int)o->y - r; y <= (int)o->y + r; y++)
         for (int x = (int)o->x - r; x <= (int)o->x + r; x++) {
@@ -474,6 +547,7 @@ static void draw_object(pictures_image *im, const object *o, rgb c, bool outline
             for (int s = 0; s < 4; s++) { /* four samples a pixel */
                 double u = (x + 0.25 + 0.5 * (s & 1) - o->x) / o->r,
                        v = (y + 0.25 + 0.5 * (s >> 1) - o->y) / o->r;
+                if (u * u + v * v > 1.5625) continue; /* no shape reaches that far */
                 double d = distance_to(o->shape, u * ct + v * st, -u * st + v * ct);
                 a += d < 0 && (!outline || d > -0.22);
             }
@@ -653,6 +727,7 @@ static void make_shapes(pictures *p, pictures_image *im, pictures_item *out)
         x->x = (x->cell % 3 + 0.5) * cw + uniform(p, -room_x, room_x);
         x->y = (x->cell / 3 + 0.5) * ch + uniform(p, -room_y, room_y);
         x->turn = chance(p, 0.5) ? uniform(p, -0.25, 0.25) : 0;
+        mark_object(im, x->x, x->y, x->shape, x->colour);
         draw_object(im, x, vary(p, colours[x->colour].c, 14), outline && x->shape != 7 && x->shape != 4);
     }
     if (chance(p, 0.4)) {
@@ -669,10 +744,16 @@ void pictures_make(pictures *p, uint64_t seed, uint64_t index, int task, picture
 {
     p->rng = seed * 0xD1342543DE82EF95ull + index * 0x2545F4914F6CDD1Dull + (uint64_t)p->split;
     for (int i = 0; i < 4; i++) next(p);
+    if (im->marks) {
+        size_t cells = (size_t)(im->width / PICTURES_CELL) * (size_t)(im->height / PICTURES_CELL);
+        memset(im->marks, 0, cells * PICTURES_MARKS);
+        for (size_t i = 0; i < cells; i++) im->marks[i * PICTURES_MARKS + 10] = 255;
+    }
+    p->place = 0;
     if (task == PICTURES_ANY) task = chance(p, 0.6) ? PICTURES_READING : PICTURES_SHAPES;
     if (task == PICTURES_READING)
         make_reading(p, im, out);
     else
         make_shapes(p, im, out);
-    damage(p, im);
+    damage(p, im, out);
 }
