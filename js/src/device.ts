@@ -41,7 +41,7 @@ export async function openTested(found: Found): Promise<Gpu | string> {
   }
   const wrong = await selfTest(gpu);
   if (wrong === null) return gpu;
-  gpu.close();
+  await gpu.close();
   return `it failed the self-test: ${wrong}`;
 }
 

@@ -282,7 +282,7 @@ export class Engine {
     try {
       this.wasm.exports.gw_close();
     } finally {
-      this.host.gpu?.close();
+      void this.host.gpu?.close();
     }
   }
 

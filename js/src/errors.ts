@@ -38,7 +38,8 @@ export interface WireError {
 }
 
 export function toWire(e: unknown): WireError {
-  if (e instanceof GalagoError) return { kind: 'galago', code: e.code, message: e.message, stack: e.stack };
+  // The message says where and why; a stack of the worker's would hide the caller's.
+  if (e instanceof GalagoError) return { kind: 'galago', code: e.code, message: e.message };
   if (e instanceof DOMException && e.name === 'AbortError') return { kind: 'abort', code: 'cancelled', message: e.message };
   const message = e instanceof Error ? e.message : String(e);
   // An allocation of the JavaScript engine that fails is a RangeError.

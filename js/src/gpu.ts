@@ -77,6 +77,10 @@ export class Gpu {
   private waiters: (() => void)[] = [];
   private profile: Profile | null = null;
   private closed = false;
+  /** Promises of the device that are open; and who waits until none is. */
+  private promises = 0;
+  private settled: (() => void) | null = null;
+  private ending: Promise<void> | null = null;
   private readonly queue: GPUQueue;
   private readonly text = new TextDecoder();
 
@@ -86,7 +90,7 @@ export class Gpu {
       const memory = event.error.constructor.name === 'GPUOutOfMemoryError';
       this.fail(memory ? Status.Memory : Status.Internal, event.error.message);
     };
-    this.lost = device.lost.then((info) => {
+    this.lost = this.track(device.lost).then((info) => {
       const message = `The GPU device was lost: ${info.message || info.reason || 'no reason given'}`;
       if (!this.closed) this.fail(Status.DeviceLost, message);
       return message;
@@ -109,16 +113,29 @@ export class Gpu {
     if (this.error) return Promise.resolve();
     if (this.unsubmitted > WRITE_LIMIT) {
       this.unsubmitted = 0;
-      return this.queue.onSubmittedWorkDone().then(undefined, () => undefined);
+      return this.track(this.queue.onSubmittedWorkDone()).then(undefined, () => undefined);
     }
     return new Promise((resolve) => this.waiters.push(resolve));
   }
 
-  /** Frees everything on the device. */
-  close(): void {
+  /** Frees everything on the device. Resolves when it has nothing left to say: Dawn in Node.js must not be left before. */
+  close(): Promise<void> {
     this.closed = true;
-    this.device.destroy();
-    this.notify();
+    return (this.ending ??= new Promise((resolve) => {
+      this.settled = resolve;
+      this.device.destroy();
+      this.notify();
+      if (this.promises === 0) resolve();
+    }));
+  }
+
+  private track<T>(promise: Promise<T>): Promise<T> {
+    this.promises++;
+    const end = (): void => {
+      if (--this.promises === 0) this.settled?.();
+    };
+    promise.then(end, end);
+    return promise;
   }
 
   /** Makes the device be lost as a driver's reset would: for tests. */
@@ -265,7 +282,7 @@ export class Gpu {
       module = this.device.createShaderModule({ label, code });
       this.modules.set(code, module);
     }
-    this.device.createComputePipelineAsync({ label, layout: 'auto', compute: { module, entryPoint: 'main', constants } }).then(
+    this.track(this.device.createComputePipelineAsync({ label, layout: 'auto', compute: { module, entryPoint: 'main', constants } })).then(
       (object) => {
         pipeline.object = object;
         this.compiling--;
@@ -337,7 +354,7 @@ export class Gpu {
     this.work++;
     this.unsubmitted = 0;
     const serial = ++this.submitted;
-    this.queue.onSubmittedWorkDone().then(() => this.finish(serial), () => undefined);
+    this.track(this.queue.onSubmittedWorkDone()).then(() => this.finish(serial), () => undefined);
   }
 
   /** Submits finish in order. */
@@ -368,7 +385,7 @@ export class Gpu {
     this.unsubmitted = 0;
     const read: Read = { staging, size, state: 'pending', cancelled: false };
     const serial = this.submitted;
-    staging.mapAsync(GPUMapMode.READ, 0, size).then(
+    this.track(staging.mapAsync(GPUMapMode.READ, 0, size)).then(
       () => {
         read.state = 'ready';
         if (read.cancelled) this.recycle(read);
@@ -441,7 +458,7 @@ export class Gpu {
         p.staging.push(staging);
       });
       this.send(encoder.finish());
-      Promise.all(p.staging.map((s) => s.mapAsync(GPUMapMode.READ))).then(() => {
+      Promise.all(p.staging.map((s) => this.track(s.mapAsync(GPUMapMode.READ)))).then(() => {
         for (const b of resolved) b.destroy();
         p.ready = true;
         this.notify();

@@ -10,6 +10,7 @@ import type { Connection } from './client.js';
 import { GalagoError } from './errors.js';
 import type { PageHost, WorkerSource } from './host_page.js';
 import { workerFlags } from './node_flags.js';
+import { end, newWorkerData, watch } from './node_life.js';
 import type { FromWorker } from './rpc.js';
 import type { ModelSource } from './store/types.js';
 
@@ -24,7 +25,8 @@ function connect(source?: WorkerSource): Connection {
   const script = source === undefined ? new URL('./node_worker.js', import.meta.url) : new URL(toUrl(String(source)));
   if (!existsSync(script)) throw new GalagoError('io', `${fileURLToPath(script)}: the worker's script is not there. A bundler must carry node_worker.js along, or the option "worker" must name it.`);
   // What the worker prints (a warning of Node.js, a driver's) is the program's to see.
-  const worker = new Worker(script, { name: 'galago', execArgv: workerFlags() });
+  const workerData = newWorkerData(), worker = new Worker(script, { name: 'galago', execArgv: workerFlags(), workerData });
+  watch(worker, workerData);
   // A process with nothing else to do ends, whatever models are open.
   worker.unref();
   let ended = false;
@@ -42,7 +44,7 @@ function connect(source?: WorkerSource): Connection {
     },
     terminate: () => {
       ended = true;
-      void worker.terminate();
+      end(worker);
     },
     busy: (on) => {
       if (on) worker.ref();

@@ -3,8 +3,9 @@
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { Worker } from 'node:worker_threads';
+import { Worker, workerData } from 'node:worker_threads';
 import { GalagoError } from './errors.js';
+import { DAWN_OPEN, type NodeWorkerData } from './node_life.js';
 import { decodeFile } from './node_pictures.js';
 import { workerFlags } from './node_flags.js';
 import type { Platform } from './platform.js';
@@ -33,6 +34,7 @@ async function openDawn(library: string | undefined): Promise<GPU | string> {
   try {
     // The classes and flags that a browser has as globals.
     for (const [key, value] of Object.entries(dawn.globals)) (globalThis as Record<string, unknown>)[key] ??= value;
+    Atomics.store((workerData as NodeWorkerData).dawn, 0, DAWN_OPEN);
     return dawn.create([]);
   } catch (e) {
     return `WebGPU cannot be opened: ${e instanceof Error ? e.message : String(e)}`;

@@ -20,7 +20,8 @@ interface Job {
 /** Lets the page decode what the worker cannot. */
 export type AskPage = (source: Blob | ImageBitmap | VideoFrame) => Promise<Pixels>;
 
-export function serve(port: Port<FromWorker, ToWorker>, makePlatform: (askPage: AskPage) => Platform): void {
+/** The result ends what is under way and gives everything back; it resolves when the worker may be left. */
+export function serve(port: Port<FromWorker, ToWorker>, makePlatform: (askPage: AskPage) => Platform): () => Promise<void> {
   const jobs = new Map<number, Job>(), asked = new Map<number, (answer: Pixels | WireError) => void>();
   let session: Session | null = null, queue: Promise<unknown> = Promise.resolve(), questions = 0;
 
@@ -34,6 +35,12 @@ export function serve(port: Port<FromWorker, ToWorker>, makePlatform: (askPage: 
     port.post({ id, decode: source }, source instanceof Blob ? [] : [source as unknown as Transferable]);
   }));
 
+  const leaving: Promise<void>[] = [];
+  const close = (): void => {
+    if (session) leaving.push(session.close());
+    session = null;
+  };
+
   const opened = (): Session => {
     if (!session) throw new GalagoError('argument', 'No model is open: the pipeline was disposed of');
     return session;
@@ -46,14 +53,12 @@ export function serve(port: Port<FromWorker, ToWorker>, makePlatform: (askPage: 
       case 'probe':
         return probe(call.source, call.options, platform, control.signal);
       case 'open': {
-        session?.close();
-        const next = new Session(platform, call.source, call.options);
-        session = next;
+        close();
+        session = new Session(platform, call.source, call.options);
         try {
-          return await next.open(control);
+          return await session.open(control);
         } catch (e) {
-          next.close();
-          session = null;
+          close();
           throw e;
         }
       }
@@ -84,8 +89,7 @@ export function serve(port: Port<FromWorker, ToWorker>, makePlatform: (askPage: 
         opened().loseDevice();
         return null;
       case 'close':
-        session?.close();
-        session = null;
+        close();
         return null;
     }
   }
@@ -149,4 +153,14 @@ export function serve(port: Port<FromWorker, ToWorker>, makePlatform: (askPage: 
     job.go?.();
     job.go = null;
   });
+
+  return async () => {
+    for (const job of jobs.values()) {
+      job.controller.abort();
+      job.go?.();
+    }
+    await queue;
+    close();
+    await Promise.all(leaving);
+  };
 }

@@ -43,6 +43,8 @@ export class Session {
   private readonly modules = new Map<boolean, Promise<WebAssembly.Module>>();
   private readonly contexts = new Map<number, { nCtx: number; handle: number }>();
   private readonly pictures = new Map<number, Picture>();
+  /** Devices that were closed. */
+  private readonly leaving: Promise<void>[] = [];
   private serial = 0;
   private lastLoss = -Infinity;
 
@@ -160,18 +162,20 @@ export class Session {
     } catch {
       // A module that trapped has nothing left to free.
     }
-    this.gpu?.close();
+    if (this.gpu) this.leaving.push(this.gpu.close());
     this.threads?.close();
     this.engine = this.gpu = this.threads = null;
     for (const c of this.contexts.values()) c.handle = 0;
     for (const p of this.pictures.values()) p.handle = 0;
   }
 
-  close(): void {
+  /** Resolves when no device has anything left to say. */
+  async close(): Promise<void> {
     this.stop();
     this.closeFiles();
     this.contexts.clear();
     this.pictures.clear();
+    await Promise.all(this.leaving);
   }
 
   private use(): Engine {
