@@ -36,7 +36,8 @@ const bundle = { bundle: true, format: 'esm', target: 'es2022', minify: true, le
 const browser = ['index', 'worker'], node = ['node', 'node_worker'];
 await esbuild.build({ ...bundle, entryPoints: browser.map((n) => `src/${n}.ts`), platform: 'browser' });
 await esbuild.build({
-  ...bundle, entryPoints: node.map((n) => `src/${n}.ts`), platform: 'node', external: ['webgpu'],
+  // Readable: Node.js prints the line that an uncaught error comes from.
+  ...bundle, entryPoints: node.map((n) => `src/${n}.ts`), platform: 'node', external: ['webgpu'], minify: false,
 });
 if (!quick) {
   rmSync('dist/types', { recursive: true, force: true });

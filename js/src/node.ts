@@ -9,7 +9,6 @@ import { makeApi } from './api.js';
 import type { Connection } from './client.js';
 import { GalagoError } from './errors.js';
 import type { PageHost, WorkerSource } from './host_page.js';
-import { workerFlags } from './node_flags.js';
 import { end, newWorkerData, watch } from './node_life.js';
 import type { FromWorker } from './rpc.js';
 import type { ModelSource } from './store/types.js';
@@ -24,8 +23,9 @@ function connect(source?: WorkerSource): Connection {
   if (source !== undefined && typeof source !== 'string' && !(source instanceof URL)) throw new GalagoError('argument', 'In Node.js the option "worker" is the path or the file: URL of node_worker.js');
   const script = source === undefined ? new URL('./node_worker.js', import.meta.url) : new URL(toUrl(String(source)));
   if (!existsSync(script)) throw new GalagoError('io', `${fileURLToPath(script)}: the worker's script is not there. A bundler must carry node_worker.js along, or the option "worker" must name it.`);
+  // No flags of the program's: --input-type or --import would keep the worker from starting, and V8's apply to all threads.
   // What the worker prints (a warning of Node.js, a driver's) is the program's to see.
-  const workerData = newWorkerData(), worker = new Worker(script, { name: 'galago', execArgv: workerFlags(), workerData });
+  const workerData = newWorkerData(), worker = new Worker(script, { name: 'galago', execArgv: [], workerData });
   watch(worker, workerData);
   // A process with nothing else to do ends, whatever models are open.
   worker.unref();

@@ -75,7 +75,9 @@ export async function decodeFile(bytes: Uint8Array, format: Format | string): Pr
   if (size) checkSize(format, ...size);
   let decoded: ReturnType<Codec['decode']> = null, why = '';
   try {
-    decoded = (await codec()).decode(bytes, false);
+    // libwebp's takes no second argument, and Emscripten counts.
+    const { decode } = await codec();
+    decoded = format === 'JPEG' ? decode(bytes, false) : decode(bytes);
   } catch (e) {
     if (e instanceof GalagoError || (e as { code?: string }).code === 'ENOENT') throw e;
     why = e instanceof Error ? ` (${e.message})` : '';

@@ -7,7 +7,6 @@ import { Worker, workerData } from 'node:worker_threads';
 import { GalagoError } from './errors.js';
 import { DAWN_OPEN, type NodeWorkerData } from './node_life.js';
 import { decodeFile } from './node_pictures.js';
-import { workerFlags } from './node_flags.js';
 import type { Platform } from './platform.js';
 import { mostThreads, startWorkers } from './threads.js';
 
@@ -80,7 +79,7 @@ export function nodePlatform(): Platform {
     },
     threads,
     startThreads: (module, n) => startWorkers(module, n, () => {
-      const worker = new Worker(new URL('./node_worker.js', import.meta.url), { name: 'galago thread', execArgv: workerFlags() });
+      const worker = new Worker(new URL('./node_worker.js', import.meta.url), { name: 'galago thread', execArgv: [] });
       worker.unref();
       const ready = new Promise<void>((resolve, reject) => {
         worker.once('message', () => resolve());
