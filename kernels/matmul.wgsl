@@ -15,7 +15,7 @@
 struct Params {
     x_at: u32, y_at: u32, split_size: u32, bias_at: u32,
     K: u32, N: u32, y_row: u32, row0: u32, // N rows of this buffer, the first of which is row0 of y
-    T: u32, tiles: u32, split_tiles: u32, pad: u32,
+    T: u32, tiles: u32, split_tiles: u32, w_at: u32, // w_at: in units of 16 bytes
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
@@ -37,10 +37,11 @@ override X_QUADS: u32 = 16u * TQ;
 var<workgroup> w_tile: array<vec4f, COLUMNS * W_QUADS>; // [column][4 rows]
 var<workgroup> x_tile: array<vec4f, COLUMNS * X_QUADS>; // [column][4 tokens]
 
-fn word(slot: u32, i: u32) -> vec4u { return w[i]; }
+fn word(slot: u32, i: u32) -> vec4u { return w[p.w_at + i]; }
 fn rows(slot: u32) -> u32 { return p.N; }
+fn form(slot: u32) -> u32 { return LAYOUT; }
 
-// ---- tiles of weights: the same text in all kernels that read them, which define word() and rows() ----
+// ---- tiles of weights: the same text in all kernels that read them, which define word(), rows() and form() ----
 
 // Layouts: enum weight_layout
 const F32 = 0u; const F16 = 1u; const BF16 = 2u; const Q8 = 3u; const Q4 = 4u; const Q4_1 = 5u; const Q4_K = 6u; const Q5_K = 7u; const Q6_K = 8u;
@@ -59,11 +60,11 @@ fn codes(q: u32, zero: f32) -> vec4f {
 fn all_codes(q: vec4u, zero: f32) -> mat4x4f {
     return mat4x4f(codes(q.x, zero), codes(q.y, zero), codes(q.z, zero), codes(q.w, zero));
 }
-fn value16(word: u32) -> vec2f {
-    if (LAYOUT == F16) { return unpack2x16float(word); }
+fn value16(L: u32, word: u32) -> vec2f {
+    if (L == F16) { return unpack2x16float(word); }
     return vec2f(bitcast<f32>(word << 16u), bitcast<f32>(word & 0xffff0000u));
 }
-fn four_16(a: u32, b: u32) -> vec4f { return vec4f(value16(a), value16(b)) * POSITION; }
+fn four_16(L: u32, a: u32, b: u32) -> vec4f { return vec4f(value16(L, a), value16(L, b)) * POSITION; }
 // One half of two, for each row.
 fn halves(words: vec4u, j: u32) -> vec4f {
     let h = words >> vec4u(16u * j);
@@ -79,34 +80,35 @@ fn row_f32(slot: u32, row: u32, k: u32) -> vec4f {
 }
 // Columns 256 tile + 128 j + 4 lane .. + 3 of rows 4 quad .. + 3.
 fn piece(slot: u32, quad: u32, tile: u32, lane: u32, j: u32) -> Piece {
-    if (LAYOUT == F32) {
+    let L = form(slot);
+    if (L == F32) {
         let k = 256u * tile + 128u * j + 4u * lane;
         return Piece(mat4x4f(row_f32(slot, 4u * quad, k), row_f32(slot, 4u * quad + 1u, k), row_f32(slot, 4u * quad + 2u, k),
                              row_f32(slot, 4u * quad + 3u, k)), vec4f(1.0), vec4f());
     }
     let nth = quad * p.tiles + tile;
-    if (LAYOUT == F16 || LAYOUT == BF16) {
+    if (L == F16 || L == BF16) {
         let at = nth * 128u + 64u * j + lane;
         let a = word(slot, at);
         let b = word(slot, at + 32u);
-        return Piece(mat4x4f(four_16(a.x, a.y), four_16(a.z, a.w), four_16(b.x, b.y), four_16(b.z, b.w)), vec4f(1.0), vec4f());
+        return Piece(mat4x4f(four_16(L, a.x, a.y), four_16(L, a.z, a.w), four_16(L, b.x, b.y), four_16(L, b.z, b.w)), vec4f(1.0), vec4f());
     }
-    if (LAYOUT == Q8) {
+    if (L == Q8) {
         let at = nth * 68u;
         return Piece(all_codes(word(slot, at + 32u * j + lane), 128.0), halves(word(slot, at + 64u + lane / 8u), j), vec4f());
     }
-    if (LAYOUT == Q4 || LAYOUT == Q4_1) {
-        let at = nth * select(36u, 40u, LAYOUT == Q4_1);
+    if (L == Q4 || L == Q4_1) {
+        let at = nth * select(36u, 40u, L == Q4_1);
         let q = (word(slot, at + lane) >> vec4u(4u * j)) & vec4u(0x0f0f0f0fu);
         let scale = halves(word(slot, at + 32u + lane / 8u), j);
-        if (LAYOUT == Q4) { return Piece(all_codes(q, 8.0), scale, vec4f()); }
+        if (L == Q4) { return Piece(all_codes(q, 8.0), scale, vec4f()); }
         return Piece(all_codes(q, 0.0), scale, halves(word(slot, at + 36u + lane / 8u), j));
     }
-    if (LAYOUT == Q4_K || LAYOUT == Q5_K) {
-        let at = nth * select(37u, 45u, LAYOUT == Q5_K);
-        let scales = at + select(32u, 40u, LAYOUT == Q5_K);
+    if (L == Q4_K || L == Q5_K) {
+        let at = nth * select(37u, 45u, L == Q5_K);
+        let scales = at + select(32u, 40u, L == Q5_K);
         var q = (word(slot, at + lane) >> vec4u(4u * j)) & vec4u(0x0f0f0f0fu);
-        if (LAYOUT == Q5_K) { q |= ((word(slot, at + 32u + lane / 4u) >> vec4u(2u * (lane & 3u) + j)) & vec4u(0x01010101u)) << vec4u(4u); }
+        if (L == Q5_K) { q |= ((word(slot, at + 32u + lane / 4u) >> vec4u(2u * (lane & 3u) + j)) & vec4u(0x01010101u)) << vec4u(4u); }
         let s = word(slot, scales + lane / 8u) >> vec4u(16u * j);
         let d = word(slot, scales + 4u);
         return Piece(all_codes(q, 0.0), halves(d, 0u) * vec4f(s & vec4u(63u)), -(halves(d, 1u) * vec4f((s >> vec4u(8u)) & vec4u(63u))));

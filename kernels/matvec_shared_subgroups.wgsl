@@ -1,25 +1,30 @@
 // matvec_shared_subgroups.wgsl    products of one token that share x behind a norm, through subgroups
 //
 //   h = x / sqrt(mean(x^2) + eps) * norm
-//   y_i[n] = sum_k h[k] * w_i[n, k], i < 3;   with SWIGLU   y_0[n] = silu(h . w_0[n]) * (h . w_1[n])
+//   y_i[n] = sum_k h[k] * w_i[n, k], i < 4
+//   with SWIGLU   y_0[n] = silu(h . w_0[n]) * (h . w_1[n])
+//   with CONV     y_0[c] = silu(taps[c, 3] h . w_0[c] + sum_{j<3} taps[c, j] state[j, c]), and h . w_0[c] becomes the state's last
 //
-// Threads as in matvec_subgroups.wgsl. A workgroup belongs to one product; with SWIGLU it takes the same rows of both weights.
+// Threads as in matvec_subgroups.wgsl. A workgroup belongs to one product; with SWIGLU it takes the same rows of both weights. A channel
+// of the convolution belongs to the thread that has its sum, so nobody else sees its states.
 //
-// Shapes     x, norm: [K]   w_i: [N_i, K] in tiles, all of one layout (src/backend/webgpu/weight.h)   y_i: [N_i] f32
-// Bindings   0 params   1 x   2 norm   3 w0   4 w1   5 w2   6 y0   7 y1   8 y2 (read_write)   (w_i without work: any weight;
-//            y_i without work: any buffer that is not bound elsewhere)
-// Dispatch   x: groups of WG / TEAM * R * 4 rows, those of product 0 first; groups[1], groups[2]: where the next ones begin
-// Constants  R * (SWIGLU ? 2 : 1) <= 8   TEAM 32, 64, .. WG   K, x_at, norm_at are multiples of 4
+// Shapes     x, norm: [K]   w_i: [N_i, K] in tiles (src/backend/webgpu/weight.h)   y_i: [N_i] f32, all in one buffer
+//            taps: [N_0, 4] f32   state: [3, N_0] f32, oldest first
+// Bindings   0 params   1 x   2 norm   3 w0   4 w1   5 w2 and w3   6 y (read_write)   7 taps   8 state (read_write)
+//            (w_i without work: any weight; without CONV 7 is any buffer, 8 one that is not bound elsewhere)
+// Dispatch   x: groups of WG / TEAM * R * 4 rows, those of product 0 first; groups[i]: where those of product i begin
+// Constants  R * (SWIGLU ? 2 : 1) <= 8   TEAM 32, 64, .. WG   K, x_at, norm_at are multiples of 4   TILES: p.tiles or 0
+//            LAYOUT of w0 and w1, LAYOUT_2 of w2 and w3
 // Numerics   f32 throughout
 // Subgroups  any size that is a power of two from 4 on; a subgroup is made of threads that follow one another
-// Tested by  tests/ops/webgpu_matmul.c
+// Tested by  tests/ops/webgpu_matmul.c, tests/ops/webgpu_delta.c
 enable subgroups;
 diagnostic(off, subgroup_uniformity);
 
 struct Params {
     x_at: u32, norm_at: u32, K: u32, tiles: u32,
-    N: vec4u, y_at: vec4u, groups: vec4u,
-    eps: f32, pad0: u32, pad1: u32, pad2: u32,
+    N: vec4u, y_at: vec4u, w_at: vec4u, groups: vec4u, // w_at: in units of 16 bytes
+    eps: f32, taps_at: u32, state_at: u32, pad: u32, // taps_at: in units of 4 values
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
@@ -27,15 +32,18 @@ struct Params {
 @group(0) @binding(3) var<storage, read> w0: array<vec4u>;
 @group(0) @binding(4) var<storage, read> w1: array<vec4u>;
 @group(0) @binding(5) var<storage, read> w2: array<vec4u>;
-@group(0) @binding(6) var<storage, read_write> y0: array<f32>;
-@group(0) @binding(7) var<storage, read_write> y1: array<f32>;
-@group(0) @binding(8) var<storage, read_write> y2: array<f32>;
+@group(0) @binding(6) var<storage, read_write> y: array<f32>;
+@group(0) @binding(7) var<storage, read> taps: array<vec4f>;
+@group(0) @binding(8) var<storage, read_write> state: array<f32>;
 
 override LAYOUT: u32 = 4u;
+override LAYOUT_2: u32 = 4u;
 override WG: u32 = 64u;
 override TEAM: u32 = 32u;
 override R: u32 = 1u;
 override SWIGLU: bool = false;
+override CONV: bool = false;
+override TILES: u32 = 0u; // p.tiles where it is known: the loop is unrolled and its loads set out together
 const ALIGNED = true;
 override SIZE: u32 = 0u; // of subgroups where it is known
 override SUMS: u32 = R * select(1u, 2u, SWIGLU);
@@ -44,13 +52,14 @@ var<workgroup> partial: array<vec4f, WG / 4u * SUMS>;
 var<workgroup> partial_squares: array<f32, WG / 4u>;
 
 fn word(slot: u32, i: u32) -> vec4u {
-    if (slot == 0u) { return w0[i]; }
-    if (slot == 1u) { return w1[i]; }
-    return w2[i];
+    if (slot == 0u) { return w0[p.w_at[0] + i]; }
+    if (slot == 1u) { return w1[p.w_at[1] + i]; }
+    return w2[p.w_at[slot] + i];
 }
 fn rows(slot: u32) -> u32 { return p.N[slot]; }
+fn form(slot: u32) -> u32 { return select(LAYOUT_2, LAYOUT, slot < 2u); }
 
-// ---- tiles of weights: the same text in all kernels that read them, which define word() and rows() ----
+// ---- tiles of weights: the same text in all kernels that read them, which define word(), rows() and form() ----
 
 // Layouts: enum weight_layout
 const F32 = 0u; const F16 = 1u; const BF16 = 2u; const Q8 = 3u; const Q4 = 4u; const Q4_1 = 5u; const Q4_K = 6u; const Q5_K = 7u; const Q6_K = 8u;
@@ -69,11 +78,11 @@ fn codes(q: u32, zero: f32) -> vec4f {
 fn all_codes(q: vec4u, zero: f32) -> mat4x4f {
     return mat4x4f(codes(q.x, zero), codes(q.y, zero), codes(q.z, zero), codes(q.w, zero));
 }
-fn value16(word: u32) -> vec2f {
-    if (LAYOUT == F16) { return unpack2x16float(word); }
+fn value16(L: u32, word: u32) -> vec2f {
+    if (L == F16) { return unpack2x16float(word); }
     return vec2f(bitcast<f32>(word << 16u), bitcast<f32>(word & 0xffff0000u));
 }
-fn four_16(a: u32, b: u32) -> vec4f { return vec4f(value16(a), value16(b)) * POSITION; }
+fn four_16(L: u32, a: u32, b: u32) -> vec4f { return vec4f(value16(L, a), value16(L, b)) * POSITION; }
 // One half of two, for each row.
 fn halves(words: vec4u, j: u32) -> vec4f {
     let h = words >> vec4u(16u * j);
@@ -89,34 +98,35 @@ fn row_f32(slot: u32, row: u32, k: u32) -> vec4f {
 }
 // Columns 256 tile + 128 j + 4 lane .. + 3 of rows 4 quad .. + 3.
 fn piece(slot: u32, quad: u32, tile: u32, lane: u32, j: u32) -> Piece {
-    if (LAYOUT == F32) {
+    let L = form(slot);
+    if (L == F32) {
         let k = 256u * tile + 128u * j + 4u * lane;
         return Piece(mat4x4f(row_f32(slot, 4u * quad, k), row_f32(slot, 4u * quad + 1u, k), row_f32(slot, 4u * quad + 2u, k),
                              row_f32(slot, 4u * quad + 3u, k)), vec4f(1.0), vec4f());
     }
     let nth = quad * p.tiles + tile;
-    if (LAYOUT == F16 || LAYOUT == BF16) {
+    if (L == F16 || L == BF16) {
         let at = nth * 128u + 64u * j + lane;
         let a = word(slot, at);
         let b = word(slot, at + 32u);
-        return Piece(mat4x4f(four_16(a.x, a.y), four_16(a.z, a.w), four_16(b.x, b.y), four_16(b.z, b.w)), vec4f(1.0), vec4f());
+        return Piece(mat4x4f(four_16(L, a.x, a.y), four_16(L, a.z, a.w), four_16(L, b.x, b.y), four_16(L, b.z, b.w)), vec4f(1.0), vec4f());
     }
-    if (LAYOUT == Q8) {
+    if (L == Q8) {
         let at = nth * 68u;
         return Piece(all_codes(word(slot, at + 32u * j + lane), 128.0), halves(word(slot, at + 64u + lane / 8u), j), vec4f());
     }
-    if (LAYOUT == Q4 || LAYOUT == Q4_1) {
-        let at = nth * select(36u, 40u, LAYOUT == Q4_1);
+    if (L == Q4 || L == Q4_1) {
+        let at = nth * select(36u, 40u, L == Q4_1);
         let q = (word(slot, at + lane) >> vec4u(4u * j)) & vec4u(0x0f0f0f0fu);
         let scale = halves(word(slot, at + 32u + lane / 8u), j);
-        if (LAYOUT == Q4) { return Piece(all_codes(q, 8.0), scale, vec4f()); }
+        if (L == Q4) { return Piece(all_codes(q, 8.0), scale, vec4f()); }
         return Piece(all_codes(q, 0.0), scale, halves(word(slot, at + 36u + lane / 8u), j));
     }
-    if (LAYOUT == Q4_K || LAYOUT == Q5_K) {
-        let at = nth * select(37u, 45u, LAYOUT == Q5_K);
-        let scales = at + select(32u, 40u, LAYOUT == Q5_K);
+    if (L == Q4_K || L == Q5_K) {
+        let at = nth * select(37u, 45u, L == Q5_K);
+        let scales = at + select(32u, 40u, L == Q5_K);
         var q = (word(slot, at + lane) >> vec4u(4u * j)) & vec4u(0x0f0f0f0fu);
-        if (LAYOUT == Q5_K) { q |= ((word(slot, at + 32u + lane / 4u) >> vec4u(2u * (lane & 3u) + j)) & vec4u(0x01010101u)) << vec4u(4u); }
+        if (L == Q5_K) { q |= ((word(slot, at + 32u + lane / 4u) >> vec4u(2u * (lane & 3u) + j)) & vec4u(0x01010101u)) << vec4u(4u); }
         let s = word(slot, scales + lane / 8u) >> vec4u(16u * j);
         let d = word(slot, scales + 4u);
         return Piece(all_codes(q, 0.0), halves(d, 0u) * vec4f(s & vec4u(63u)), -(halves(d, 1u) * vec4f((s >> vec4u(8u)) & vec4u(63u))));
@@ -135,7 +145,7 @@ var<private> squares: f32;
 fn multiply(slot: u32, first: u32, local: u32) {
     let lane = local % 32u;
     let quads = (p.N[slot] + 3u) / 4u;
-    for (var tile = local % TEAM / 32u; tile < p.tiles; tile += TEAM / 32u) {
+    for (var tile = local % TEAM / 32u; tile < select(p.tiles, TILES, TILES > 0u); tile += TEAM / 32u) {
         for (var j = 0u; j < 2u; j++) {
             let k = 256u * tile + 128u * j + 4u * lane;
             var v = vec4f();
@@ -164,11 +174,25 @@ fn multiply(slot: u32, first: u32, local: u32) {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32,
         @builtin(subgroup_size) size: u32) {
     var slot = 0u;
-    if (!SWIGLU) { slot = select(select(0u, 1u, group.x >= p.groups[1]), 2u, group.x >= p.groups[2]); }
+    if (!SWIGLU) {
+        for (var i = 1u; i < 4u; i++) { slot = select(slot, i, group.x >= p.groups[i]); }
+    }
     let first = (group.x - p.groups[slot]) * TEAMS * R; // of the workgroup
+    // The result of this thread: R * 4 <= TEAM.
+    let row = first * 4u + local;
+    let has_result = local < TEAMS * R * 4u && row < p.N[slot];
+    let convolves = CONV && slot == 0u && has_result;
+    var past = vec3f();
+    var tap = vec4f();
+    if (convolves) {
+        let at = p.state_at + row;
+        past = vec3f(state[at], state[at + p.N[0]], state[at + 2u * p.N[0]]);
+        tap = taps[p.taps_at + row];
+    }
     if (slot == 0u) { multiply(0u, first, local); }
     if (slot == 1u) { multiply(1u, first, local); }
     if (slot == 2u) { multiply(2u, first, local); }
+    if (slot == 3u) { multiply(3u, first, local); }
 
     // Sums of 32 threads, or of a subgroup where that is smaller, then of those of a team.
     let width = min(select(size, SIZE, SIZE > 0u), 32u);
@@ -183,26 +207,26 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     }
     workgroupBarrier();
     let parts = TEAM / width;
-    for (var o = local; o < TEAMS * R * 4u; o += WG) {
-        let c = o % 4u;
-        let team = o / 4u / R;
-        let row = first * 4u + o;
-        if (row < p.N[slot]) {
-            var s = 0.0;
-            var up = 0.0;
-            var q = 0.0;
-            for (var i = team * parts; i < (team + 1u) * parts; i++) {
-                s += partial[i * SUMS + o / 4u % R][c];
-                if (SWIGLU) { up += partial[i * SUMS + R + o / 4u % R][c]; }
-                q += partial_squares[i];
-            }
-            let scale = inverseSqrt(q / f32(p.K) + p.eps);
-            s *= scale;
-            if (SWIGLU) { s = s / (1.0 + exp(min(-s, 80.0))) * (up * scale); }
-            let at = p.y_at[slot] + row;
-            if (slot == 0u) { y0[at] = s; }
-            if (slot == 1u) { y1[at] = s; }
-            if (slot == 2u) { y2[at] = s; }
-        }
+    if (!has_result) { return; }
+    let team = local / 4u / R;
+    var s = 0.0;
+    var up = 0.0;
+    var q = 0.0;
+    for (var i = team * parts; i < (team + 1u) * parts; i++) {
+        s += partial[i * SUMS + local / 4u % R][local % 4u];
+        if (SWIGLU) { up += partial[i * SUMS + R + local / 4u % R][local % 4u]; }
+        q += partial_squares[i];
     }
+    let scale = inverseSqrt(q / f32(p.K) + p.eps);
+    s *= scale;
+    if (SWIGLU) { s = s / (1.0 + exp(min(-s, 80.0))) * (up * scale); }
+    if (convolves) {
+        let at = p.state_at + row;
+        state[at] = past.y;
+        state[at + p.N[0]] = past.z;
+        state[at + 2u * p.N[0]] = s;
+        s = dot(tap, vec4f(past, s));
+        s = s / (1.0 + exp(min(-s, 80.0)));
+    }
+    y[p.y_at[slot] + row] = s;
 }

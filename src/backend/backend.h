@@ -58,6 +58,13 @@ typedef struct delta_mixer_args {
     float eps;
 } delta_mixer_args;
 
+/* What gated_deltanet() works on. */
+typedef struct deltanet_args {
+    tensor x, in_norm, h, o; /* the residual stream [T,D]; weight of the norm before; scratch [T,D] and [T,Hv*dv] */
+    const linear *in_qkv, *in_z, *in_a, *in_b, *out;
+    delta_mixer_args mixer; /* its eps is that of in_norm too */
+} deltanet_args;
+
 /* What attention_mixer() works on. */
 typedef struct attention_mixer_args {
     tensor query_gate, q;             /* projection of queries and gates; scratch for the queries [T, n_heads*head_dim] */
@@ -157,6 +164,8 @@ typedef struct backend_ops {
 
     /* causal_conv_silu(conv, qkv, conv_w, conv_state); delta_rule(o, conv, ...); gated_rmsnorm(o, o, z, norm, eps). */
     void (*delta_mixer)(backend *b, tensor o, const delta_mixer_args *a);
+    /* norm_matmul(qkv, z, a, beta; x); delta_mixer(o); x = x + out(o). Contents of the mixer's inputs are undefined afterwards. */
+    void (*gated_deltanet)(backend *b, const deltanet_args *a);
 
     /* ---- attention ---- */
     /* cs[t,j,:] = cos, sin of pos[axis[j], t] * inv_freq[j]      cs: [T, 2*n_freq] f32  pos: [n_axes, T] i32.
@@ -201,7 +210,7 @@ struct backend {
     bool uses_mapped;     /* weight_load() with `stays` keeps to the file's bytes: nothing is copied */
 };
 
-/* Fills the composed ops (norm_matmul, norm_swiglu, delta_mixer, attention_mixer) that are NULL with ones that call the simple
+/* Fills the composed ops (norm_matmul, norm_swiglu, delta_mixer, gated_deltanet, attention_mixer) that are NULL with ones that call the simple
  * ops. (compose.c) */
 void backend_compose(backend_ops *ops);
 

@@ -22,6 +22,15 @@ static void delta_mixer(backend *b, tensor o, const delta_mixer_args *a)
     b->ops->gated_rmsnorm(b, o, o, a->z, a->norm, a->eps);
 }
 
+static void gated_deltanet(backend *b, const deltanet_args *a)
+{
+    const delta_mixer_args *m = &a->mixer;
+    b->ops->norm_matmul(b, (tensor[]){m->qkv, m->z, m->a, m->beta}, a->x, a->in_norm, m->eps,
+                        (const linear *[]){a->in_qkv, a->in_z, a->in_a, a->in_b}, 4, a->h);
+    b->ops->delta_mixer(b, a->o, m);
+    b->ops->matmul(b, &a->x, a->o, &a->out, 1, EPILOGUE_ADD);
+}
+
 static void attention_mixer(backend *b, tensor o, const attention_mixer_args *a)
 {
     const head_view q_plain = {a->n_heads, a->head_dim, 0, a->head_dim}, k_plain = {a->n_kv_heads, a->head_dim, 0, a->head_dim};
@@ -37,5 +46,6 @@ void backend_compose(backend_ops *ops)
     if (!ops->norm_matmul) ops->norm_matmul = norm_matmul;
     if (!ops->norm_swiglu) ops->norm_swiglu = norm_swiglu;
     if (!ops->delta_mixer) ops->delta_mixer = delta_mixer;
+    if (!ops->gated_deltanet) ops->gated_deltanet = gated_deltanet;
     if (!ops->attention_mixer) ops->attention_mixer = attention_mixer;
 }

@@ -5,26 +5,25 @@
 #include "model/ops.h"
 #include "model/session.h"
 
-/* out = Wout norm(delta_rule(conv(Wqkv h))) silu(Wz h), h = norm(x); added to the residual stream x. */
-static void gated_deltanet(session *s, uint32_t il, size_t T, tensor x)
+/* x += Wout norm(delta_rule(conv(Wqkv h))) silu(Wz h), h = norm(x) */
+static void linear_attention(session *s, uint32_t il, size_t T, tensor x)
 {
     const text_config *c = &s->model->config.text;
     const layer *l = &s->model->layers[il];
     layer_state *st = &s->layers[il];
-    tensor qkv = first_rows(s->t.qkv, T), z = first_rows(s->t.z, T), a = first_rows(s->t.a, T), beta = first_rows(s->t.beta, T);
-    tensor o = first_rows(s->t.o, T);
-
-    norm_matmul(s->b, (tensor[]){qkv, z, a, beta}, x, l->input_norm, c->norm_eps,
-                (const linear *[]){&l->delta.in_qkv, &l->delta.in_z, &l->delta.in_a, &l->delta.in_b}, 4, first_rows(s->t.h, T));
-    delta_mixer(s->b, o,
-                &(delta_mixer_args){
-                    .qkv = qkv, .conv = first_rows(s->t.conv, T), .z = z, .a = a, .beta = beta,
-                    .conv_w = l->delta.conv, .decay = l->delta.decay, .dt_bias = l->delta.dt_bias, .norm = l->delta.norm,
-                    .conv_state = st->conv, .delta_state = st->delta,
-                    .p = {c->n_k_heads, c->n_v_heads, c->k_head_dim, c->v_head_dim, c->tiled_heads},
-                    .eps = c->norm_eps,
-                });
-    matmul(s->b, x, o, &l->delta.out, EPILOGUE_ADD);
+    gated_deltanet(s->b, &(deltanet_args){
+                             .x = x, .in_norm = l->input_norm, .h = first_rows(s->t.h, T), .o = first_rows(s->t.o, T),
+                             .in_qkv = &l->delta.in_qkv, .in_z = &l->delta.in_z, .in_a = &l->delta.in_a, .in_b = &l->delta.in_b,
+                             .out = &l->delta.out,
+                             .mixer = {
+                                 .qkv = first_rows(s->t.qkv, T), .conv = first_rows(s->t.conv, T), .z = first_rows(s->t.z, T),
+                                 .a = first_rows(s->t.a, T), .beta = first_rows(s->t.beta, T),
+                                 .conv_w = l->delta.conv, .decay = l->delta.decay, .dt_bias = l->delta.dt_bias, .norm = l->delta.norm,
+                                 .conv_state = st->conv, .delta_state = st->delta,
+                                 .p = {c->n_k_heads, c->n_v_heads, c->k_head_dim, c->v_head_dim, c->tiled_heads},
+                                 .eps = c->norm_eps,
+                             },
+                         });
 }
 
 /* out = Wo (attention(q, k, v) sigmoid(gate)) of h = norm(x); added to x. */
@@ -65,7 +64,7 @@ static void decoder_layer(session *s, uint32_t il, size_t T, tensor x)
 {
     const layer *l = &s->model->layers[il];
     if (l->kind == LAYER_LINEAR)
-        gated_deltanet(s, il, T, x);
+        linear_attention(s, il, T, x);
     else
         gated_attention(s, il, T, x);
     swiglu_mlp(s, l, T, x);

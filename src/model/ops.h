@@ -25,7 +25,7 @@ static inline void norm_swiglu(backend *b, tensor y, tensor x, tensor norm, floa
 {
     b->ops->norm_swiglu(b, y, x, norm, eps, gate, up, h, up_scratch);
 }
-static inline void delta_mixer(backend *b, tensor o, const delta_mixer_args *a) { b->ops->delta_mixer(b, o, a); }
+static inline void gated_deltanet(backend *b, const deltanet_args *a) { b->ops->gated_deltanet(b, a); }
 static inline void attention_mixer(backend *b, tensor o, const attention_mixer_args *a) { b->ops->attention_mixer(b, o, a); }
 
 /* Activation buffers are made for the largest T; a forward uses their beginning. */

@@ -16,7 +16,9 @@ typedef struct want {
     tensor *t;
     dtype type;
     size_t a, b, c; /* shape; c = 0: two dimensions, b = c = 0: one */
-    enum { STATE, SCRATCH, CHOOSING } use; /* CHOOSING: scratch of backends that choose tokens */
+    /* JOINED: scratch in the buffer of the one before it, for results of one dispatch of a GPU, which binds few buffers.
+     * CHOOSING: scratch of backends that choose tokens. */
+    enum { STATE, SCRATCH, JOINED, CHOOSING } use;
 } want;
 
 typedef bool (*want_fn)(void *user, want w);
@@ -54,16 +56,16 @@ static bool each_tensor(const model_config *m, session *s, layer_state *layers, 
         {&s->t.x, DTYPE_F32, T, c->d_model, 0, SCRATCH},
         {&s->t.h, DTYPE_F32, T, c->d_model, 0, SCRATCH},
         {&s->t.qkv, DTYPE_F32, T, conv, 0, SCRATCH},
+        {&s->t.z, DTYPE_F32, T, V, 0, JOINED},
+        {&s->t.a, DTYPE_F32, T, c->n_v_heads, 0, JOINED},
+        {&s->t.beta, DTYPE_F32, T, c->n_v_heads, 0, JOINED},
         {&s->t.conv, DTYPE_F32, T, conv, 0, SCRATCH},
-        {&s->t.z, DTYPE_F32, T, V, 0, SCRATCH},
         {&s->t.o, DTYPE_F32, T, V, 0, SCRATCH},
-        {&s->t.a, DTYPE_F32, T, c->n_v_heads, 0, SCRATCH},
-        {&s->t.beta, DTYPE_F32, T, c->n_v_heads, 0, SCRATCH},
         {&s->t.query_gate, DTYPE_F32, T, 2 * Q, 0, SCRATCH},
+        {&s->t.k, DTYPE_F32, T, KV, 0, JOINED},
+        {&s->t.v, DTYPE_F32, T, KV, 0, JOINED},
         {&s->t.q, DTYPE_F32, T, Q, 0, SCRATCH},
         {&s->t.attn, DTYPE_F32, T, Q, 0, SCRATCH},
-        {&s->t.k, DTYPE_F32, T, KV, 0, SCRATCH},
-        {&s->t.v, DTYPE_F32, T, KV, 0, SCRATCH},
         {&s->t.rope, DTYPE_F32, T, 2 * (size_t)c->rope.n_freq, 0, SCRATCH},
         {&s->t.gate, DTYPE_F32, T, c->d_ff, 0, SCRATCH},
         {&s->t.up, DTYPE_F32, T, c->d_ff, 0, SCRATCH},
@@ -104,10 +106,14 @@ static tensor wanted_tensor(want w)
     return t;
 }
 
+/* Tensors that begin in a common buffer lie this far apart at least: vectors and cache lines stay whole. */
+enum { JOIN_BYTES = 256, MAX_JOINED = 4 };
+static size_t joined_bytes(want w) { return (tensor_bytes(wanted_tensor(w)) + JOIN_BYTES - 1) & ~(size_t)(JOIN_BYTES - 1); }
+
 static bool add_bytes(void *user, want w)
 {
     session_plan *p = user;
-    *(w.use == STATE ? &p->state_bytes : &p->scratch_bytes) += tensor_bytes(wanted_tensor(w));
+    *(w.use == STATE ? &p->state_bytes : &p->scratch_bytes) += joined_bytes(w);
     return true;
 }
 
@@ -124,19 +130,37 @@ typedef struct maker {
     session *s;
     error *e;
     galago_status status;
+    want pending[MAX_JOINED]; /* those that share the next buffer */
+    size_t n_pending;
 } maker;
+
+static bool make_pending(maker *k)
+{
+    session *s = k->s;
+    size_t size = 0, at = 0;
+    buffer *room;
+    if (!k->n_pending) return true;
+    for (size_t i = 0; i < k->n_pending; i++) size += joined_bytes(k->pending[i]);
+    k->status = s->b->ops->buffer_create(s->b, k->n_pending > 1 ? size : tensor_bytes(wanted_tensor(k->pending[0])), &room, k->e);
+    if (k->status) return false;
+    s->buffers[s->n_buffers++] = room;
+    for (size_t i = 0; i < k->n_pending; at += joined_bytes(k->pending[i++])) {
+        tensor t = wanted_tensor(k->pending[i]);
+        t.buffer = room;
+        t.offset_bytes = at;
+        *k->pending[i].t = t;
+    }
+    k->n_pending = 0;
+    return true;
+}
 
 static bool make_tensor(void *user, want w)
 {
     maker *k = user;
-    session *s = k->s;
-    if (w.use == CHOOSING && !s->b->ops->sample) return true;
-    tensor t = wanted_tensor(w);
-    size_t size = tensor_bytes(t);
-    k->status = s->b->ops->buffer_create(s->b, size ? size : 4, &t.buffer, k->e);
-    if (k->status) return false;
-    s->buffers[s->n_buffers++] = t.buffer;
-    *w.t = t;
+    if (w.use == CHOOSING && !k->s->b->ops->sample) return true;
+    if (w.use != JOINED && !make_pending(k)) return false;
+    assert(k->n_pending < MAX_JOINED);
+    k->pending[k->n_pending++] = w;
     return true;
 }
 
@@ -155,10 +179,11 @@ galago_status session_create(const model *m, uint32_t n_ctx, uint32_t max_patche
     s->buffers = calloc(4 * (size_t)c->text.n_layers + 64, sizeof *s->buffers);
     s->host_pos = malloc(3 * SESSION_BATCH * sizeof *s->host_pos);
     s->v.host = malloc(((size_t)max_patches + 1) * 10 * sizeof(float)); /* 2 positions, 4 indices, 4 weights a patch */
-    maker k = {s, e, GALAGO_OK};
+    maker k = {.s = s, .e = e};
     if (!s->layers || !s->buffers || !s->host_pos || !s->v.host) {
         k.status = fail(e, GALAGO_ERR_MEMORY, "not enough memory for a context");
-    } else if (!each_tensor(c, s, s->layers, n_ctx, max_patches, m->f32_weights ? DTYPE_F32 : DTYPE_F16, make_tensor, &k)) {
+    } else if (!each_tensor(c, s, s->layers, n_ctx, max_patches, m->f32_weights ? DTYPE_F32 : DTYPE_F16, make_tensor, &k) ||
+               !make_pending(&k)) {
         session_plan p = session_plan_for(c, n_ctx, max_patches, m->f32_weights);
         char what[128];
         snprintf(what, sizeof what, "a context of %u tokens needs %.0f MB (a smaller --ctx or --max-pixels needs less)", n_ctx,

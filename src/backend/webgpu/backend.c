@@ -45,6 +45,11 @@ static void buffer_destroy(backend *b, buffer *buf)
 {
     if (!buf) return;
     webgpu *g = webgpu_of(b);
+    if (buf->page) {
+        record_small_release(g, buf->page);
+        free(buf);
+        return;
+    }
     /* The size of single chunks is nobody's to know here: the first takes it all off the account. */
     for (uint32_t i = 0; i < buf->n_chunks; i++) record_retire(g, buf->chunks[i].id, i ? 0 : buf->size);
     if (buf->chunks != &buf->one) free(buf->chunks);
@@ -58,7 +63,7 @@ static galago_status weight_load(backend *b, tensor *w, const void *bytes, bool 
     uint64_t before = g->bytes;
     uint32_t n_before = g->n_buffers;
     galago_status s = g->load_weight(b, w, bytes, stays, e);
-    if (!s) g->bytes += w->buffer->size, g->n_buffers += w->buffer->n_chunks;
+    if (!s) g->bytes += w->buffer->size, g->n_buffers += w->buffer->page ? 0 : w->buffer->n_chunks; /* (pages count themselves) */
     else g->bytes = before, g->n_buffers = n_before; /* (what it gave back was never counted) */
     return s;
 }

@@ -24,6 +24,15 @@ typedef struct wg_chain {
     uint32_t type;
 } wg_chain;
 
+/* Dawn's own: names of toggles to be changed. */
+typedef struct wg_toggles {
+    wg_chain chain;
+    size_t n_enabled;
+    const char *const *enabled;
+    size_t n_disabled;
+    const char *const *disabled;
+} wg_toggles;
+
 typedef struct wg_future {
     uint64_t id;
 } wg_future;
@@ -36,6 +45,7 @@ enum {
     WG_POWER_HIGH = 2,
     WG_ADAPTER_CPU = 3,
     WG_CHAIN_SHADER_WGSL = 2,
+    WG_CHAIN_TOGGLES = 0x5000a,
 
     WG_FEATURE_TIMESTAMPS = 3,
     WG_FEATURE_F16 = 10,

@@ -52,6 +52,7 @@ static struct profile {
     uint32_t n, capacity;
     gpu_ticket ticket;
 } profile;
+static gpu_pipeline profiled[MAX_PROFILE]; /* of the latest profile's dispatches */
 
 /* The table, wider when `index` has no place in it yet; NULL without memory, the table then stays as it is. */
 static void *with_room(void *table, uint32_t *capacity, uint32_t index, size_t size)
@@ -275,7 +276,7 @@ static void work_done(uint32_t status)
 }
 
 /* The pass that is open, with one of its own for each dispatch under a profile. */
-static wg_handle open_pass(wg_handle encoder, wg_handle pass)
+static wg_handle open_pass(wg_handle encoder, wg_handle pass, gpu_pipeline next)
 {
     if (pass && !profile.on) return pass;
     if (pass) {
@@ -287,7 +288,7 @@ static wg_handle open_pass(wg_handle encoder, wg_handle pass)
     if (profile.on && profile.n < profile.capacity) {
         times = (wg_timestamps){.queries = profile.queries, .begin = 2 * profile.n, .end = 2 * profile.n + 1};
         options.timestamps = &times;
-        profile.n++;
+        profiled[profile.n++] = next;
     }
     return native.CommandEncoderBeginComputePass(encoder, &options);
 }
@@ -321,7 +322,7 @@ void gpu_submit(const gpu_command *commands, uint32_t n)
             wg_handle group = group_object(&tab.groups[c->dispatch.group]);
             if (!group) continue; /* its kernel was refused: gpu_status() says so */
             wg_handle before = pass;
-            pass = open_pass(encoder, pass);
+            pass = open_pass(encoder, pass, c->dispatch.pipeline);
             if (profile.on || pass != before || set != c->dispatch.pipeline)
                 native.ComputePassEncoderSetPipeline(pass, tab.pipelines[c->dispatch.pipeline].object);
             set = c->dispatch.pipeline;
@@ -491,6 +492,8 @@ void gpu_profile_begin(uint32_t max_dispatches)
     }
     LEAVE;
 }
+
+gpu_pipeline gpu_native_profiled(uint32_t i) { return i < MAX_PROFILE ? profiled[i] : 0; }
 
 int32_t gpu_profile_end(double *ns, uint32_t capacity, uint32_t *n)
 {

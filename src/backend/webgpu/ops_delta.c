@@ -1,11 +1,11 @@
 /*
- * Gated DeltaNet on the GPU. One token: two dispatches for the whole mixer (delta_conv, delta_step). Many: token after token with
- * the state in registers (delta_recurrent), or in chunks whose parts that do not need the state run side by side (delta_chunk,
- * delta_scan).
+ * Gated DeltaNet on the GPU. One token: three dispatches for the whole layer (matvec_shared with the convolution behind it,
+ * delta_step, matvec). Many: token after token with the state in registers (delta_recurrent), or in chunks whose parts that do not
+ * need the state run side by side (delta_chunk, delta_scan).
  */
 #include "backend/webgpu/ops_delta.h"
 
-#include "backend/webgpu/record.h"
+#include "backend/webgpu/products.h"
 
 enum {
     CHUNK = 32,          /* tokens, of delta_chunk.wgsl */
@@ -79,52 +79,61 @@ static void delta_rule(backend *b, tensor o, tensor qkv, tensor a, tensor beta, 
     webgpu_delta_rule(webgpu_of(b), DELTA_BY_SHAPE, o, qkv, a, beta, decay, dt_bias, state, p);
 }
 
-/* One token. The convolution has a thread for each channel and the rest a workgroup for each head, so that neither state is
- * shared between workgroups; one dispatch for both would have heads with a common key advance the same channels. */
-static void mixer_step(webgpu *g, tensor o, const delta_mixer_args *m)
+/* Dispatches of delta_step: a slice of a head's rows in each workgroup. */
+enum { STEP_ROWS = 16, MAX_HEAD = 128 };
+
+/* One token behind the convolution: o = the gated outputs, not yet divided by each head's root mean square; the sums of their
+ * squares behind them. */
+static delta_output step(webgpu *g, tensor o, tensor qkv, const delta_mixer_args *m)
 {
     const delta_params *d = &m->p;
-    uint32_t C = (uint32_t)tensor_row(m->qkv), K = (uint32_t)tensor_row(m->conv_w);
-    gpu_buffer out = record_scratch(g, SCRATCH_DELTA, (C + d->n_v_heads) * sizeof(float));
-    if (!out) return;
+    delta_output out = {d->v_head_dim, (d->v_head_dim + STEP_ROWS - 1) / STEP_ROWS, at_of(o) + d->n_v_heads * d->v_head_dim};
     struct {
-        uint32_t C, K, Hv, x_at, w_at, a_at, decay_at, dt_at, state_at, pad[3];
-    } c = {C, K, d->n_v_heads, at_of(m->qkv), at_of(m->conv_w), at_of(m->a), at_of(m->decay), at_of(m->dt_bias),
-           at_of(m->conv_state), {0}};
-    record(g, &(dispatch){
-                  .kernel = KERNEL_DELTA_CONV,
-                  .params = &c, .params_size = sizeof c,
-                  .bind = {id_of(m->qkv), id_of(m->conv_w), id_of(m->a), id_of(m->decay), id_of(m->dt_bias), id_of(m->conv_state), out},
-                  .x = (C + d->n_v_heads + 255) / 256,
-              });
-    struct {
-        uint32_t Hk, Hv, dk4, dv, beta_at, z_at, norm_at, state_at, y_at, tiled;
-        float eps;
-        uint32_t pad;
-    } s = {d->n_k_heads, d->n_v_heads, d->k_head_dim / 4, d->v_head_dim, at_of(m->beta), at_of(m->z), at_of(m->norm),
-           at_of(m->delta_state) / 4, at_of(o), d->tiled_heads, m->eps, 0};
+        uint32_t Hk, Hv, dk4, dv, qkv_at, a_at, beta_at, z_at, decay_at, dt_at, norm_at, state_at, y_at, squares_at, tiled, pad;
+    } p = {d->n_k_heads, d->n_v_heads, d->k_head_dim / 4, d->v_head_dim, at_of(qkv) / 4, at_of(m->a), at_of(m->beta), at_of(m->z),
+           at_of(m->decay), at_of(m->dt_bias), at_of(m->norm), at_of(m->delta_state) / 4, at_of(o), out.squares_at, d->tiled_heads, 0};
     record(g, &(dispatch){
                   .kernel = KERNEL_DELTA_STEP,
-                  .params = &s, .params_size = sizeof s,
-                  .bind = {out, id_of(m->beta), id_of(m->z), id_of(m->norm), id_of(m->delta_state), id_of(o)},
-                  .x = d->n_v_heads,
+                  .params = &p, .params_size = sizeof p,
+                  .bind = {id_of(qkv), id_of(m->a), id_of(m->z), id_of(m->decay), id_of(m->norm), id_of(m->delta_state), id_of(o)},
+                  .x = out.slices, .y = d->n_v_heads,
               });
+    return out;
 }
 
-static void delta_mixer(backend *b, tensor o, const delta_mixer_args *m)
+/* What delta_step takes: gates in one buffer, small weights in one buffer, room behind o for the squares. */
+static bool can_step(tensor o, const delta_mixer_args *m)
 {
+    size_t n = (size_t)m->p.n_v_heads * m->p.v_head_dim, slices = (m->p.v_head_dim + STEP_ROWS - 1u) / STEP_ROWS;
+    return tensor_n_rows(m->qkv) == 1 && m->p.v_head_dim <= MAX_HEAD && id_of(m->a) == id_of(m->beta) &&
+           id_of(m->decay) == id_of(m->dt_bias) && at_of(m->qkv) % 4 == 0 && at_of(o) % 4 == 0 &&
+           o.offset_bytes + (n + m->p.n_v_heads * slices) * sizeof(float) <= o.buffer->size;
+}
+
+static void gated_deltanet(backend *b, const deltanet_args *a)
+{
+    webgpu *g = webgpu_of(b);
+    const delta_mixer_args *m = &a->mixer;
     check(&m->p);
-    if (tensor_n_rows(m->qkv) == 1 && m->p.v_head_dim <= 128) {
-        mixer_step(webgpu_of(b), o, m);
+    if (!can_step(a->o, m) || a->out->w.buffer->n_chunks != 1 || tensor_present(a->out->b)) {
+        backend_ops simple = {0};
+        backend_compose(&simple);
+        simple.gated_deltanet(b, a);
         return;
     }
-    b->ops->causal_conv_silu(b, m->conv, m->qkv, m->conv_w, m->conv_state);
-    delta_rule(b, o, m->conv, m->a, m->beta, m->decay, m->dt_bias, m->delta_state, &m->p);
-    b->ops->gated_rmsnorm(b, o, o, m->z, m->norm, m->eps);
+    tensor qkv = m->qkv;
+    if (!webgpu_delta_inputs(g, a)) {
+        b->ops->norm_matmul(b, (tensor[]){m->qkv, m->z, m->a, m->beta}, a->x, a->in_norm, m->eps,
+                            (const linear *[]){a->in_qkv, a->in_z, a->in_a, a->in_b}, 4, a->h);
+        b->ops->causal_conv_silu(b, m->conv, m->qkv, m->conv_w, m->conv_state);
+        qkv = m->conv;
+    }
+    delta_output heads = step(g, a->o, qkv, m);
+    webgpu_delta_output(g, a, &heads);
 }
 
 void webgpu_ops_delta(backend_ops *ops)
 {
     ops->delta_rule = delta_rule;
-    ops->delta_mixer = delta_mixer;
+    ops->gated_deltanet = gated_deltanet;
 }

@@ -21,6 +21,7 @@ enum {
     MIN_WORKGROUPS = 96,     /* of matmul; below this columns are split */
     MAX_SPLITS = 8,
     MAX_SPLIT_BYTES = 32 << 20,
+    MAX_UNROLLED = 8,        /* tiles of a thread, so that loads set out together */
 };
 
 static uint32_t min_u32(uint32_t a, uint32_t b) { return a < b ? a : b; }
@@ -29,7 +30,7 @@ static uint32_t divide_up(uint32_t a, uint32_t b) { return a / b + (a % b != 0);
 matvec_shape matvec_choose(uint32_t n_rows, uint32_t K, uint32_t tokens)
 {
     uint32_t quads = divide_up(n_rows, TILE_ROWS), tiles = divide_up(K, TILE_COLS);
-    matvec_shape s = {64, LANES, tokens == 1 && n_rows >= MANY_ROWS ? 4 : 1};
+    matvec_shape s = {64, LANES, tokens == 1 && n_rows >= MANY_ROWS ? 2 : 1};
     while (s.team < 128 && s.team < LANES * tiles && quads * s.team < MIN_THREADS) s.team *= 2;
     if (s.wg < s.team && tokens <= 2) s.wg = s.team;
     if (s.wg < s.team) s.team = s.wg; /* sums of many tokens fill the workgroup's memory */
@@ -71,18 +72,22 @@ static void matvec_constants(webgpu *g, dispatch *d, uint32_t layout, matvec_sha
 
 static bool is_aligned(tensor t, size_t K) { return K % 4 == 0 && at_of(t) % 4 == 0; }
 
+/* What happens to x on its way into a product. */
 typedef struct norm_before {
-    tensor w; /* absent: none */
+    tensor w; /* rmsnorm; absent: none */
     float eps;
+    const delta_output *heads; /* NULL: none */
 } norm_before;
+/* Where a chunk begins in its buffer, in units of the kernels. */
+static uint32_t weight_at(const chunk *c) { return (uint32_t)(c->at / 16); }
 
 /* Layout as in matvec.wgsl */
 typedef struct matvec_params {
     uint32_t x_at, y_at, norm_at, bias_at, K, N, y_row, row0, T, tiles;
     float eps;
-    uint32_t pad;
+    uint32_t w_at, squares_at, slices, pad[2];
 } matvec_params;
-_Static_assert(sizeof(matvec_params) == 48, "as in matvec.wgsl");
+_Static_assert(sizeof(matvec_params) == 64, "as in matvec.wgsl");
 
 static uint32_t tokens_at_once(uint32_t T) { return T <= 1 ? 1 : T <= 2 ? 2 : T <= 4 ? 4 : MATVEC_TOKENS; }
 
@@ -92,9 +97,10 @@ static void record_matvec(webgpu *g, tensor y, tensor x, const linear *l, const 
     uint32_t T = (uint32_t)tensor_n_rows(x), K = (uint32_t)tensor_row(x), tokens = tokens_at_once(T);
     bool has_norm = tensor_present(norm.w), has_bias = tensor_present(l->b);
     matvec_params p = {.x_at = at_of(x), .y_at = at_of(y), .K = K, .N = (uint32_t)c->n_rows, .y_row = (uint32_t)tensor_row(y),
-                       .row0 = (uint32_t)c->first_row, .T = T, .tiles = divide_up(K, TILE_COLS), .eps = norm.eps};
+                       .row0 = (uint32_t)c->first_row, .T = T, .tiles = divide_up(K, TILE_COLS), .eps = norm.eps, .w_at = weight_at(c)};
     if (has_norm) p.norm_at = at_of(norm.w);
     if (has_bias) p.bias_at = at_of(l->b);
+    if (norm.heads) p.squares_at = norm.heads->squares_at, p.slices = norm.heads->slices;
     dispatch d = {
         .kernel = webgpu_info(g)->subgroups ? KERNEL_MATVEC_SUBGROUPS : KERNEL_MATVEC,
         .params = &p, .params_size = sizeof p,
@@ -102,6 +108,8 @@ static void record_matvec(webgpu *g, tensor y, tensor x, const linear *l, const 
         .z = divide_up(T, tokens),
     };
     matvec_constants(g, &d, l->w.buffer->layout, s);
+    if (p.tiles <= MAX_UNROLLED * s.team / LANES) constant(&d, "TILES", p.tiles, 0);
+    if (norm.heads) constant(&d, "HEAD", norm.heads->head_dim, 0);
     constant(&d, "TOKENS", tokens, 1);
     constant(&d, "EPILOGUE", (uint32_t)ep, 0);
     constant(&d, "BIAS", has_bias, 0);
@@ -114,7 +122,7 @@ static void record_matvec(webgpu *g, tensor y, tensor x, const linear *l, const 
 }
 
 typedef struct matmul_params {
-    uint32_t x_at, y_at, split_size, bias_at, K, N, y_row, row0, T, tiles, split_tiles, pad;
+    uint32_t x_at, y_at, split_size, bias_at, K, N, y_row, row0, T, tiles, split_tiles, w_at;
 } matmul_params;
 _Static_assert(sizeof(matmul_params) == 48, "as in matmul.wgsl");
 
@@ -136,7 +144,7 @@ static void record_tiled(webgpu *g, tensor y, tensor x, const linear *l, const c
     uint32_t bias_at = has_bias ? at_of(l->b) : 0;
     gpu_buffer bias = has_bias ? id_of(l->b) : id_of(x);
     matmul_params p = {.x_at = at_of(x), .y_at = at_of(y), .bias_at = bias_at, .K = K, .N = N, .y_row = (uint32_t)tensor_row(y),
-                       .row0 = (uint32_t)c->first_row, .T = T, .tiles = tiles, .split_tiles = split_tiles};
+                       .row0 = (uint32_t)c->first_row, .T = T, .tiles = tiles, .split_tiles = split_tiles, .w_at = weight_at(c)};
     if (parts) p.y_at = 0, p.y_row = N, p.row0 = 0, p.split_size = N * T;
     dispatch d = {
         .kernel = KERNEL_MATMUL, .params = &p, .params_size = sizeof p,
@@ -167,7 +175,6 @@ static void record_product(webgpu *g, tensor y, tensor x, const linear *l, epilo
 {
     uint32_t T = (uint32_t)tensor_n_rows(x), K = (uint32_t)tensor_row(x);
     assert(tensor_row(l->w) == K && tensor_row(y) == tensor_n_rows(l->w) && tensor_n_rows(y) == T);
-    assert(l->w.offset_bytes == 0);
     for (uint32_t i = 0; i < l->w.buffer->n_chunks; i++) {
         const chunk *c = &l->w.buffer->chunks[i];
         uint32_t N = (uint32_t)c->n_rows;
@@ -194,46 +201,61 @@ static void matmul(backend *b, const tensor *y, tensor x, const linear *const *l
 
 /* ---- products behind a norm ---- */
 
-enum { SHARED = 3 }; /* x, norm, three weights and three results are the eight storage buffers that every device binds */
+enum { SHARED = 4 }; /* products of a dispatch; the third and the fourth lie in one buffer */
 
 /* Layout as in matvec_shared.wgsl */
 typedef struct shared_params {
-    uint32_t x_at, norm_at, K, tiles, N[4], y_at[4], groups[4];
+    uint32_t x_at, norm_at, K, tiles, N[SHARED], y_at[SHARED], w_at[SHARED], groups[SHARED];
     float eps;
-    uint32_t pad[3];
+    uint32_t taps_at, state_at, pad;
 } shared_params;
-_Static_assert(sizeof(shared_params) == 80, "as in matvec_shared.wgsl");
+_Static_assert(sizeof(shared_params) == 96, "as in matvec_shared.wgsl");
 
-/* n products (with swiglu: gate and up, into y[0]). `spare`: buffers to be bound where a result is missing. */
-static void record_shared(webgpu *g, const tensor *y, tensor x, norm_before norm, const linear *const *l, uint32_t n, bool swiglu,
-                          const tensor *spare)
-{
-    uint32_t K = (uint32_t)tensor_row(x), tiles = divide_up(K, TILE_COLS), rows = 0, n_y = swiglu ? 1 : n;
-    shared_params p = {.x_at = at_of(x), .norm_at = at_of(norm.w), .K = K, .tiles = tiles, .eps = norm.eps};
-    dispatch d = {.kernel = webgpu_info(g)->subgroups ? KERNEL_MATVEC_SHARED_SUBGROUPS : KERNEL_MATVEC_SHARED,
-                  .params = &p, .params_size = sizeof p, .bind = {id_of(x), id_of(norm.w)}};
-    for (uint32_t i = 0; i < n; i++) {
-        p.N[i] = (uint32_t)l[i]->w.buffer->chunks[0].n_rows;
-        rows += p.N[i];
-    }
-    matvec_shape s = matvec_choose(rows, K, 1);
-    if (swiglu && s.quads > MATVEC_TOKENS / 2) s.quads = MATVEC_TOKENS / 2;
-    for (uint32_t i = 0; i < SHARED; i++) {
-        d.bind[2 + i] = l[i < n ? i : 0]->w.buffer->chunks[0].id;
-        d.bind[2 + SHARED + i] = id_of(i < n_y ? y[i] : spare[i - n_y]);
-        p.y_at[i] = i < n_y ? at_of(y[i]) : 0;
-        p.groups[i] = i < n_y ? d.x : UINT32_MAX;
-        if (i < n_y) d.x += divide_up(p.N[i], s.wg / s.team * s.quads * TILE_ROWS);
-    }
-    matvec_constants(g, &d, l[0]->w.buffer->layout, s);
-    constant(&d, "SWIGLU", swiglu, 0);
-    record(g, &d);
-}
+static const chunk *chunk_of(const linear *l) { return &l->w.buffer->chunks[0]; }
 
 /* What matvec_shared can take: fewer workgroups than a dispatch has, one buffer. */
 static bool is_shareable(const linear *l)
 {
     return l->w.buffer->n_chunks == 1 && !tensor_present(l->b) && tensor_n_rows(l->w) < 1u << 16;
+}
+/* Products that one dispatch can make: results in one buffer, the first two weights of one layout, the others in one buffer. */
+static bool can_share(const tensor *y, const linear *const *l, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!is_shareable(l[i]) || id_of(y[i]) != id_of(y[0])) return false;
+    return n <= SHARED && (n < 2 || l[0]->w.buffer->layout == l[1]->w.buffer->layout) &&
+           (n < 4 || (l[2]->w.buffer->layout == l[3]->w.buffer->layout && chunk_of(l[2])->id == chunk_of(l[3])->id));
+}
+
+/* n products into y, or with swiglu gate and up into y[0]. `conv`: the first goes through a convolution (NULL: not). `spare`: bound
+ * where nothing is written. */
+static void record_shared(webgpu *g, const tensor *y, tensor x, norm_before norm, const linear *const *l, uint32_t n, bool swiglu,
+                          const delta_mixer_args *conv, tensor spare)
+{
+    uint32_t K = (uint32_t)tensor_row(x), tiles = divide_up(K, TILE_COLS), rows = 0;
+    shared_params p = {.x_at = at_of(x), .norm_at = at_of(norm.w), .K = K, .tiles = tiles, .eps = norm.eps};
+    for (uint32_t i = 0; i < n; i++) rows += (uint32_t)chunk_of(l[i])->n_rows;
+    matvec_shape s = matvec_choose(rows, K, 1);
+    if (swiglu && s.quads > MATVEC_TOKENS / 2) s.quads = MATVEC_TOKENS / 2;
+    dispatch d = {.kernel = webgpu_info(g)->subgroups ? KERNEL_MATVEC_SHARED_SUBGROUPS : KERNEL_MATVEC_SHARED,
+                  .params = &p, .params_size = sizeof p,
+                  .bind = {id_of(x), id_of(norm.w), chunk_of(l[0])->id, chunk_of(l[n > 1 ? 1 : 0])->id, chunk_of(l[n > 2 ? 2 : 0])->id,
+                           id_of(y[0]), conv ? id_of(conv->conv_w) : id_of(x), conv ? id_of(conv->conv_state) : id_of(spare)}};
+    for (uint32_t i = 0; i < SHARED; i++) {
+        bool has = i < (swiglu ? 1 : n);
+        p.groups[i] = has ? d.x : UINT32_MAX;
+        if (i < n) p.N[i] = (uint32_t)chunk_of(l[i])->n_rows, p.w_at[i] = weight_at(chunk_of(l[i]));
+        if (!has) continue;
+        p.y_at[i] = at_of(y[i]);
+        d.x += divide_up(p.N[i], s.wg / s.team * s.quads * TILE_ROWS);
+    }
+    if (conv) p.taps_at = at_of(conv->conv_w) / 4, p.state_at = at_of(conv->conv_state);
+    matvec_constants(g, &d, l[0]->w.buffer->layout, s);
+    if (n > 2) constant(&d, "LAYOUT_2", l[2]->w.buffer->layout, LAYOUT_Q4);
+    if (tiles <= MAX_UNROLLED * s.team / LANES) constant(&d, "TILES", tiles, 0);
+    constant(&d, "SWIGLU", swiglu, 0);
+    constant(&d, "CONV", conv != NULL, 0);
+    record(g, &d);
 }
 
 static void norm_matmul(backend *b, const tensor *y, tensor x, tensor norm, float eps, const linear *const *l, size_t n, tensor h)
@@ -245,20 +267,39 @@ static void norm_matmul(backend *b, const tensor *y, tensor x, tensor norm, floa
         b->ops->matmul(b, y, h, l, n, EPILOGUE_STORE);
         return;
     }
-    const norm_before before = {norm, eps};
-    const tensor spare[] = {h};
+    const norm_before before = {norm, eps, NULL};
+    if (n > 1 && can_share(y, l, n)) {
+        record_shared(g, y, x, before, l, (uint32_t)n, false, NULL, h);
+        return;
+    }
     for (size_t i = 0; i < n;) {
-        /* Neighbours of one layout go together. */
-        size_t m = 1;
-        while (m < SHARED && i + m < n && is_shareable(l[i]) && is_shareable(l[i + m]) &&
-               l[i]->w.buffer->layout == l[i + m]->w.buffer->layout)
-            m++;
+        size_t m = i + 1 < n && can_share(y + i, l + i, 2) ? 2 : 1;
         if (m > 1)
-            record_shared(g, y + i, x, before, l + i, (uint32_t)m, false, spare);
+            record_shared(g, y + i, x, before, l + i, 2, false, NULL, h);
         else
             record_product(g, y[i], x, l[i], EPILOGUE_STORE, before);
         i += m;
     }
+}
+
+bool webgpu_delta_inputs(webgpu *g, const deltanet_args *a)
+{
+    const delta_mixer_args *m = &a->mixer;
+    const tensor y[] = {m->qkv, m->z, m->a, m->beta};
+    const linear *const l[] = {a->in_qkv, a->in_z, a->in_a, a->in_b};
+    size_t K = tensor_row(a->x);
+    if (tensor_row(m->conv_w) != 4 || at_of(m->conv_w) % 4 || !is_aligned(a->x, K) || !is_aligned(a->in_norm, K) || !can_share(y, l, 4))
+        return false;
+    record_shared(g, y, a->x, (norm_before){a->in_norm, m->eps, NULL}, l, 4, false, m, a->h);
+    return true;
+}
+
+void webgpu_delta_output(webgpu *g, const deltanet_args *a, const delta_output *heads)
+{
+    const chunk *c = chunk_of(a->out);
+    uint32_t K = (uint32_t)tensor_row(a->o);
+    record_matvec(g, a->x, a->o, a->out, c, matvec_choose((uint32_t)c->n_rows, K, 1), EPILOGUE_ADD,
+                  (norm_before){.eps = a->mixer.eps, .heads = heads});
 }
 
 static void norm_swiglu(backend *b, tensor y, tensor x, tensor norm, float eps, const linear *gate, const linear *up, tensor h,
@@ -267,8 +308,7 @@ static void norm_swiglu(backend *b, tensor y, tensor x, tensor norm, float eps, 
     size_t K = tensor_row(x);
     if (tensor_n_rows(x) == 1 && is_aligned(x, K) && is_aligned(norm, K) && is_shareable(gate) && is_shareable(up) &&
         gate->w.buffer->layout == up->w.buffer->layout) {
-        const tensor spare[] = {h, up_scratch};
-        record_shared(webgpu_of(b), &y, x, (norm_before){norm, eps}, (const linear *[]){gate, up}, 2, true, spare);
+        record_shared(webgpu_of(b), &y, x, (norm_before){norm, eps, NULL}, (const linear *[]){gate, up}, 2, true, NULL, h);
         return;
     }
     b->ops->rmsnorm(b, h, x, norm, eps);
@@ -279,18 +319,18 @@ static void norm_swiglu(backend *b, tensor y, tensor x, tensor norm, float eps, 
 /* ---- rows of a table ---- */
 
 typedef struct embed_params {
-    uint32_t ids_at, y_at, K, N, row0, tiles, pad[2];
+    uint32_t ids_at, y_at, K, N, row0, tiles, w_at, pad;
 } embed_params;
 _Static_assert(sizeof(embed_params) == 32, "as in embed.wgsl");
 
 static void embed(backend *b, tensor y, tensor table, tensor ids)
 {
     uint32_t K = (uint32_t)tensor_row(table), tiles = divide_up(K, TILE_COLS);
-    assert(tensor_row(y) == K && table.offset_bytes == 0);
+    assert(tensor_row(y) == K);
     for (uint32_t i = 0; i < table.buffer->n_chunks; i++) {
         const chunk *c = &table.buffer->chunks[i];
         embed_params p = {.ids_at = at_of(ids), .y_at = at_of(y), .K = K, .N = (uint32_t)c->n_rows,
-                          .row0 = (uint32_t)c->first_row, .tiles = tiles};
+                          .row0 = (uint32_t)c->first_row, .tiles = tiles, .w_at = weight_at(c)};
         dispatch d = {.kernel = KERNEL_EMBED, .params = &p, .params_size = sizeof p,
                       .bind = {id_of(ids), c->id, id_of(y)}, .x = tiles, .y = (uint32_t)tensor_n_rows(y)};
         constant(&d, "LAYOUT", table.buffer->layout, LAYOUT_Q4);

@@ -24,4 +24,14 @@ matmul_shape matmul_choose(uint32_t n_rows, uint32_t K, uint32_t T);
 /* y = x . w^T for a weight in one buffer. */
 void matmul_record(webgpu *g, tensor y, tensor x, const linear *l, matmul_shape s);
 
+/* Where the delta rule of one token leaves the squares of its outputs: `slices` sums for each head, in the buffer of o. */
+typedef struct delta_output {
+    uint32_t head_dim, slices, squares_at;
+} delta_output;
+/* norm_matmul() of a mixer's four inputs with the convolution behind the first, in one dispatch; mixer.qkv receives what
+ * delta_rule() takes. False: these weights and tensors do not go together, nothing was recorded. */
+bool webgpu_delta_inputs(webgpu *g, const deltanet_args *a);
+/* x += out(o), each head of o divided by its root mean square. `out` lies in one buffer. */
+void webgpu_delta_output(webgpu *g, const deltanet_args *a, const delta_output *heads);
+
 #endif

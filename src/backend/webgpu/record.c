@@ -121,6 +121,20 @@ static gpu_pipeline find_pipeline(webgpu *g, const dispatch *d)
     return p->id;
 }
 
+void webgpu_describe_pipeline(const backend *b, gpu_pipeline id, char *text, size_t size)
+{
+    const webgpu *g = (const webgpu *)(const void *)b;
+    if (size) *text = 0;
+    for (uint32_t i = 0; i < g->n_pipelines; i++) {
+        const pipeline_entry *p = &g->pipelines[i];
+        if (p->id != id) continue;
+        size_t n = (size_t)snprintf(text, size, "%s", kernel_sources[p->kernel].name);
+        for (uint32_t c = 0; c < p->n_constants && n < size; c++)
+            n += (size_t)snprintf(text + n, size - n, " %s=%g", p->constants[c].name, (double)p->constants[c].value);
+        return;
+    }
+}
+
 /* ---- parameters ---- */
 
 static param_page *page_of(webgpu *g, uint32_t slot) { return g->pages[slot / PAGE_SLOTS]; }
@@ -336,6 +350,34 @@ gpu_buffer record_buffer(webgpu *g, size_t size)
     gpu_buffer b = gpu_buffer_create((uint32_t)size, (uint32_t)((uint64_t)size >> 32));
     if (b) g->bytes += size, g->n_buffers++;
     return b;
+}
+
+enum { SMALL_PAGE = 4 << 20 };
+
+struct small_page *record_small(webgpu *g, size_t size, gpu_buffer *id, size_t *at)
+{
+    size = (size + 255) & ~(size_t)255;
+    if (!g->small || g->small->used + size > SMALL_PAGE) {
+        struct small_page *page = calloc(1, sizeof *page);
+        if (!page || !(page->id = record_buffer(g, SMALL_PAGE))) {
+            free(page);
+            return NULL;
+        }
+        g->small = page;
+    }
+    *id = g->small->id;
+    *at = g->small->used;
+    g->small->used += size;
+    g->small->n_weights++;
+    return g->small;
+}
+
+void record_small_release(webgpu *g, struct small_page *p)
+{
+    if (--p->n_weights) return;
+    if (g->small == p) g->small = NULL;
+    record_retire(g, p->id, SMALL_PAGE);
+    free(p);
 }
 
 /* Groups that name a buffer keep it, and its number may come again for another: they go with it. */

@@ -24,6 +24,7 @@ enum { RECORD_MAX_BINDINGS = 8, RECORD_MAX_CONSTANTS = 8, RECORD_MAX_PARAMS = 25
 typedef struct chunk {
     gpu_buffer id;
     size_t first_row, n_rows; /* weights; a plain buffer: 0, 0 */
+    size_t at;                /* bytes from the buffer's beginning: small weights share buffers */
 } chunk;
 struct buffer {
     size_t size; /* bytes on the device, all chunks */
@@ -31,6 +32,7 @@ struct buffer {
     chunk *chunks;
     chunk one;
     uint32_t layout; /* weights: how the kernels see it, enum weight_layout in weight.h */
+    struct small_page *page; /* of a small weight; else NULL */
 };
 
 typedef struct webgpu webgpu; /* begins with struct backend */
@@ -59,6 +61,8 @@ void record_fail(webgpu *g, galago_status status, const char *format, ...) __att
 const gpu_info *webgpu_info(const webgpu *g);
 /* Bytes and number of the GPU's buffers that this backend holds. */
 void webgpu_memory(const backend *b, uint64_t *bytes, uint32_t *n);
+/* A pipeline's kernel and constants, "matvec LAYOUT=4 TEAM=64", for profiles. */
+void webgpu_describe_pipeline(const backend *b, gpu_pipeline id, char *text, size_t size);
 static inline webgpu *webgpu_of(backend *b) { return (webgpu *)(void *)b; }
 /* Buffer and element offset of an activation tensor (one chunk). */
 static inline gpu_buffer id_of(tensor t) { return t.buffer->chunks[0].id; }
@@ -67,6 +71,12 @@ static inline uint32_t at_of(tensor t) { return (uint32_t)(t.offset_bytes / (t.t
  * last until the slot's next use. A larger one replaces it (the old one stays until the recorded work is done). 0 = no room. */
 enum scratch_slot { SCRATCH_MATMUL, SCRATCH_ATTENTION, SCRATCH_DELTA, SCRATCH_SAMPLE, SCRATCH_ROWS, SCRATCH_COUNT };
 gpu_buffer record_scratch(webgpu *g, enum scratch_slot slot, size_t size);
+
+/* Room for a small weight in a buffer that several share, so that one binding gives a kernel many of them. *at: bytes from its
+ * beginning, a multiple of 256. NULL = no room on the device. */
+enum { SMALL_WEIGHT = 128 << 10 };
+struct small_page *record_small(webgpu *g, size_t size, gpu_buffer *id, size_t *at);
+void record_small_release(webgpu *g, struct small_page *p);
 
 /* Each op file fills its part of the table. */
 void webgpu_ops_rows(backend_ops *ops);      /* ops_rows.c: copy, add, norms, swiglu, gates, rope, kv_store, convolution */

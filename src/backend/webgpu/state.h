@@ -87,6 +87,12 @@ struct webgpu {
         gpu_buffer id;           /* 0 = unused */
     } ropes[4];
 
+    struct small_page {
+        gpu_buffer id;
+        size_t used;
+        uint32_t n_weights;
+    } *small; /* the page that is being filled; earlier ones belong to their weights */
+
     gpu_buffer *retired; /* destroyed when nothing that is recorded can use them */
     uint32_t n_retired, retired_room;
 

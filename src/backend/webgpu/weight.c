@@ -183,7 +183,7 @@ static void write_rows(const chunk *c, dtype type, size_t K, size_t at, size_t n
     weight_layout layout = weight_layout_of(type);
     size_t row_bytes = dtype_row_bytes(type, K), group = group_bytes(layout, K);
     while (n) {
-        size_t offset = at / TILE_ROWS * group, done = min_size(n, most);
+        size_t offset = c->at + at / TILE_ROWS * group, done = min_size(n, most);
         if (at + done < c->n_rows) done -= done % TILE_ROWS;
         if (at % TILE_ROWS || !done) {
             weight_pack(type, rows, 1, K, scratch);
@@ -219,7 +219,7 @@ void webgpu_weight_write(backend *b, tensor w, size_t first, size_t n, const voi
         if (scratch)
             write_rows(c, w.type, K, at, here, bytes, scratch, most);
         else
-            write_at(c->id, at * row_bytes, bytes, here * row_bytes);
+            write_at(c->id, c->at + at * row_bytes, bytes, here * row_bytes);
         bytes = (const char *)bytes + here * row_bytes, first += here, n -= here;
     }
     free(scratch);
@@ -250,6 +250,20 @@ galago_status webgpu_weight_load(backend *b, tensor *w, const void *bytes, bool 
     buf->chunks = chunks ? chunks : &buf->one;
     buf->layout = layout;
     w->buffer = buf;
+    w->offset_bytes = 0;
+    if (size && size <= SMALL_WEIGHT) {
+        buf->one.n_rows = n_rows;
+        buf->page = record_small(webgpu_of(b), size, &buf->one.id, &buf->one.at);
+        if (!buf->page) {
+            free(buf);
+            w->buffer = NULL;
+            return fail(e, GALAGO_ERR_MEMORY, "the device has no room for %d MB of small weights", 4);
+        }
+        buf->n_chunks = 1;
+        w->offset_bytes = buf->one.at;
+        if (bytes) webgpu_weight_write(b, *w, 0, n_rows, bytes);
+        return GALAGO_OK;
+    }
     for (size_t first = 0; first < n_rows || buf->n_chunks == 0; first += per_chunk) {
         chunk *c = &buf->chunks[buf->n_chunks];
         *c = (chunk){.first_row = first, .n_rows = min_size(n_rows - first, per_chunk)};
