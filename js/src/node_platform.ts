@@ -1,6 +1,7 @@
 // The worker's platform in Node.js: files through node:fs, WebGPU through the package "webgpu" (Dawn), threads through worker_threads.
 
 import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Worker, workerData } from 'node:worker_threads';
@@ -23,7 +24,8 @@ async function openDawn(library: string | undefined): Promise<GPU | string> {
   try {
     // The name is put together here, so that no bundler looks for a package that is optional.
     const name = library ?? ['web', 'gpu'].join('');
-    const module = (await import(name)) as Partial<Dawn> & { default?: Dawn };
+    // A native module itself, as $DAWN names it on machines without npm's folders.
+    const module = (name.endsWith('.node') ? createRequire(import.meta.url)(name.startsWith('file:') ? fileURLToPath(name) : name) : await import(name)) as Partial<Dawn> & { default?: Dawn };
     dawn = module.create ? (module as Dawn) : module.default!;
   } catch (e) {
     const { code, message } = e as { code?: string; message: string };
