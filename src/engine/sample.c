@@ -301,9 +301,9 @@ typedef int32_t i32x4 __attribute__((vector_size(16)));
 
 static inline f32x4 exp_negative4(f32x4 x)
 {
-    f32x4 t, r, y;
+    f32x4 t, r, y, floor = {0};
     i32x4 bits, above = x > -87.0f;
-    x = (f32x4)((above & (i32x4)x) | (~above & (i32x4)(x - x - 87.0f)));
+    x = (f32x4)((above & (i32x4)x) | (~above & (i32x4)(floor - 87.0f)));
     EXP_BODY(bits = (i32x4)t;)
     bits = (bits << 23) + 0x3f800000;
     return y * (f32x4)bits;

@@ -117,6 +117,11 @@ static void test_greedy(void)
     p.temperature = 1;
     sampler_begin(s, &p, NULL, 0, NULL, 0);
     CHECK(sampler_next(s, logits) == -1, "infinity is a fault when sampling, too");
+    /* What is no number, or minus infinity, has no mass: neither block by block nor one by one. */
+    for (int k = 0; k < 2; k++) {
+        for (int i = 0; i < N; i++) logits[i] = i == (k ? 5 : 35) ? 1 : i % 2 ? NAN : -INFINITY;
+        for (int i = 0; i < 20; i++) CHECK(sampler_next(s, logits) == (k ? 5 : 35), "what is no number has no mass");
+    }
     /* top-k 1 is greedy, ties included. */
     p.top_k = 1;
     sampler_begin(s, &p, NULL, 0, NULL, 0);
