@@ -267,7 +267,7 @@ fn find_bound(lane: u32) {
         bound = bound_of(COUNT);
     }
     var n_kept = 0u;
-    for (var step = 1u << 24u; step > 0u; step /= 2u) {
+    for (var step = 1u << 23u; step > 0u; step /= 2u) { // (the largest mass, 2^40, times 2^24 would not fit)
         if (less64(times64(each, n_kept + step), want)) { n_kept += step; }
     }
     n_kept++;
