@@ -18,6 +18,9 @@ class PixelData {
   constructor(readonly data: Uint8ClampedArray, readonly width: number, readonly height: number) {}
 }
 
+/** What a codec said about the file in hand: libjpeg fills what is missing with grey and only warns. */
+let warning = '';
+
 async function load(factory: Factory, file: string): Promise<Codec> {
   (globalThis as { ImageData?: unknown }).ImageData ??= PixelData;
   const module = await WebAssembly.compile(await readFile(new URL(`./codecs/${file}`, import.meta.url)));
@@ -26,8 +29,12 @@ async function load(factory: Factory, file: string): Promise<Codec> {
     done(instance);
     return instance.exports;
   };
-  // What a codec prints about damage is not for the program's output: the message of the error says it.
-  return (await factory({ noInitialRun: true, instantiateWasm, print: () => undefined, printErr: () => undefined })) as Codec;
+  return (await factory({
+    noInitialRun: true, instantiateWasm, print: () => undefined,
+    printErr: (text: string) => {
+      warning ||= text;
+    },
+  })) as Codec;
 }
 
 const codecs: Partial<Record<Format, () => Promise<Codec>>> = {
@@ -64,6 +71,15 @@ function webpSize(b: Uint8Array): [number, number] | null {
   return null;
 }
 
+/** Some writers leave out the end marker, which is harmless; with it a warning means that pixels are missing. */
+function withEnd(bytes: Uint8Array): Uint8Array {
+  if (bytes.at(-2) === 0xff && bytes.at(-1) === 0xd9) return bytes;
+  const whole = new Uint8Array(bytes.length + 2);
+  whole.set(bytes);
+  whole.set([0xff, 0xd9], bytes.length);
+  return whole;
+}
+
 export async function decodeFile(bytes: Uint8Array, format: Format | string): Promise<Pixels> {
   const codec = codecs[format as Format];
   if (!codec) {
@@ -71,17 +87,21 @@ export async function decodeFile(bytes: Uint8Array, format: Format | string): Pr
     const start = String.fromCharCode(...bytes.subarray(0, 16)).replace(/[^\x20-\x7e]+/g, '.');
     throw new GalagoError('format', `The picture is neither PNG, JPEG, WebP, GIF nor BMP: its ${bytes.length} bytes begin with "${start}"`);
   }
+  if (format === 'WebP' && String.fromCharCode(...bytes.subarray(12, 16)) === 'VP8X' && bytes[20]! & 2) throw new GalagoError('unsupported', 'WebP: the file is an animation, which is not read in Node.js. Pass one picture of it.');
   const size = format === 'JPEG' ? jpegSize(bytes) : webpSize(bytes);
   if (size) checkSize(format, ...size);
   let decoded: ReturnType<Codec['decode']> = null, why = '';
   try {
     // libwebp's takes no second argument, and Emscripten counts.
     const { decode } = await codec();
-    decoded = format === 'JPEG' ? decode(bytes, false) : decode(bytes);
+    warning = '';
+    decoded = format === 'JPEG' ? decode(withEnd(bytes), false) : decode(bytes);
   } catch (e) {
     if (e instanceof GalagoError || (e as { code?: string }).code === 'ENOENT') throw e;
     why = e instanceof Error ? ` (${e.message})` : '';
   }
+  // Warnings about extra bytes are harmless.
+  if (warning && !/extraneous/i.test(warning)) [decoded, why] = [null, ` (${warning})`];
   if (!decoded || !size) throw new GalagoError('format', `${format}: the file cannot be decoded: it is damaged or cut off${why}`);
   const { data, width, height } = decoded;
   checkSize(format, width, height);
