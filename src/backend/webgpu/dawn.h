@@ -44,6 +44,7 @@ enum {
 
     WG_POWER_HIGH = 2,
     WG_ADAPTER_CPU = 3,
+    WG_BACKEND_NULL = 1,
     WG_CHAIN_SHADER_WGSL = 2,
     WG_CHAIN_TOGGLES = 0x5000a,
 

@@ -169,6 +169,11 @@ static galago_status open_device(error *e)
     wg_adapter_info about = {0};
     native.AdapterGetInfo(adapter.object, &about);
 
+    if (about.backend == WG_BACKEND_NULL) {
+        native.AdapterRelease(adapter.object);
+        return fail(e, GALAGO_ERR_UNSUPPORTED, "no GPU: the library has none but the one that computes nothing");
+    }
+
     gpu_info *info = &native.info;
     wg_features features = {0};
     native.AdapterGetFeatures(adapter.object, &features);
