@@ -76,6 +76,7 @@ function testDemo(wasm, options, expected, pictures = samples) {
     check(/^[0-9a-f]{16}$/.test(engine.text()), 'hash', engine.text());
     engine.exports.gw_close();
     check(engine.open.every((f) => f === null), 'files are closed');
+    check(engine.gpuCalls.length === 0, 'calls of the GPU', engine.gpuCalls);
     const left = engine.json(engine.exports.gw_memory()).heap_used_bytes;
     check(left < 4096, 'bytes in use after closing:', left);
     return engine.stop();

@@ -60,8 +60,9 @@ struct pool {
     atomic_bool stop;
 };
 
-/* Sleeps until *word is not `seen`, somebody wakes it, or the time is over; ns < 0: no limit. */
-static void sleep_on(atomic_uint *word, unsigned seen, long long ns) { __builtin_wasm_memory_atomic_wait32((int *)word, (int)seen, ns); }
+/* Sleeps until *word is not `seen`, somebody wakes it, or the time is over; ns < 0: no limit. A function of its own: V8's baseline
+ * compiler (seen in Node.js 20) loses variables that live across the instruction, and loops around it then never end. */
+__attribute__((noinline)) static void sleep_on(atomic_uint *word, unsigned seen, long long ns) { __builtin_wasm_memory_atomic_wait32((int *)word, (int)seen, ns); }
 
 static unsigned wait_for_work(pool *p, unsigned seen)
 {
