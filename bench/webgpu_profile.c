@@ -107,6 +107,34 @@ static galago_result run(galago_context *c, const char *text, galago_image *imag
     return r;
 }
 
+static double cpu_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+/* A token as it runs without a profile: the device's time for it, and this thread's. */
+static void print_passes(galago_context *c, const char *text)
+{
+    static double ns[MAX_DISPATCHES];
+    uint32_t n = 0;
+    int seen = 0;
+    gpu_native_profile_passes(true);
+    run(c, text, NULL, 120, &seen);
+    while (gpu_profile_end(ns, MAX_DISPATCHES, &n) == GALAGO_PENDING) gpu_wait();
+    gpu_native_profile_passes(false);
+    double before = cpu_ms(), sum = 0;
+    galago_result r = run(c, text, NULL, 1, NULL);
+    double one = cpu_ms() - before;
+    before = cpu_ms();
+    r = run(c, text, NULL, 129, NULL);
+    double many = cpu_ms() - before;
+    for (uint32_t i = n / 4; i < n; i++) sum += ns[i] / 1e3;
+    printf("\na token: %.1f us on the device (mean of %u passes), %.1f us of this thread, %.1f us by the clock\n", sum / (n - n / 4), n - n / 4,
+           (many - one) / 128 * 1e3, r.decode_ms / 128 * 1e3);
+}
+
 static galago_context *context_of(galago_model *m)
 {
     galago_error e = {0};
@@ -177,6 +205,7 @@ int main(int argc, char **argv)
         run(c, text[i], NULL, 1, NULL);
         snprintf(title, sizeof title, "prompt of %zu", lengths[i]);
         print_profile(title, 1);
+        print_passes(c, text[i]);
         run(c, text[i], NULL, 80, &seen);
         snprintf(title, sizeof title, "a token at %zu", lengths[i]);
         print_profile(title, 0);

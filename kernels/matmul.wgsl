@@ -161,7 +161,9 @@ fn bring_x(quad: u32, step: u32, sub: u32) -> mat4x4f {
     let k = step / 16u * 256u + 128u * (sub >> 1u) + 8u * (step % 16u) + 4u * (sub & 1u);
     return transpose(mat4x4f(x4(4u * quad, k), x4(4u * quad + 1u, k), x4(4u * quad + 2u, k), x4(4u * quad + 3u, k)));
 }
-fn outer(a: vec4f, b: vec4f) -> mat4x4f { return mat4x4f(a * b.x, a * b.y, a * b.z, a * b.w); }
+fn add_outer(sum: mat4x4f, a: vec4f, b: vec4f) -> mat4x4f {
+    return mat4x4f(fma(a, vec4f(b.x), sum[0]), fma(a, vec4f(b.y), sum[1]), fma(a, vec4f(b.z), sum[2]), fma(a, vec4f(b.w), sum[3]));
+}
 // m: [4 tokens][4 rows]
 fn store(row: u32, t: u32, z: u32, m: mat4x4f) {
     for (var i = 0u; i < 4u; i++) {
@@ -201,12 +203,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
             for (var k = 0u; k < COLUMNS; k++) {
                 let w0 = w_tile[k * W_QUADS + row];
                 let x0 = x_tile[k * X_QUADS + token];
-                a00 += outer(w0, x0);
-                if (TQ == 2u) { a01 += outer(w0, x_tile[k * X_QUADS + 16u + token]); }
+                a00 = add_outer(a00, w0, x0);
+                if (TQ == 2u) { a01 = add_outer(a01, w0, x_tile[k * X_QUADS + 16u + token]); }
                 if (RQ == 2u) {
                     let w1 = w_tile[k * W_QUADS + 16u + row];
-                    a10 += outer(w1, x0);
-                    if (TQ == 2u) { a11 += outer(w1, x_tile[k * X_QUADS + 16u + token]); }
+                    a10 = add_outer(a10, w1, x0);
+                    if (TQ == 2u) { a11 = add_outer(a11, w1, x_tile[k * X_QUADS + 16u + token]); }
                 }
             }
         }

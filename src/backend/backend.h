@@ -207,6 +207,9 @@ struct backend {
     const backend_ops *ops;
     char description[96]; /* "cpu (avx2, 2 threads)" */
     bool is_software;     /* a GPU that a CPU plays: right, but slower than the CPU backend */
+    uint32_t batch;       /* tokens that a prefill takes at once at most: as many as keep the machine busy */
+    uint32_t forward;     /* tokens of the forward that is recorded, for a device that measures itself; the session says so */
+    double token_ms;      /* of a prefill, as the device last needed for each token; 0 = not known (the CPU) */
     bool uses_mapped;     /* weight_load() with `stays` keeps to the file's bytes: nothing is copied */
 };
 

@@ -159,6 +159,17 @@ static void record_draw(galago_context *c)
     session_sample(c->session, &p, c->n_issued++);
 }
 
+/* Tokens of a piece: on a slow device few, so that a cancelled prompt ends soon; on a fast one many, or it is not busy. */
+static size_t piece_most(const galago_context *c)
+{
+    enum { UNKNOWN = 256, LEAST = 32, PIECE_MS = 250 };
+    size_t batch = session_batch(c->session), n = UNKNOWN;
+    double token_ms = c->model->backend->token_ms;
+    if (token_ms > 0) n = PIECE_MS / token_ms < (double)batch ? (size_t)(PIECE_MS / token_ms) / LEAST * LEAST : batch;
+    if (n < LEAST) n = LEAST;
+    return n < batch ? n : batch;
+}
+
 /* Begins the piece from c->next on. A piece ends where the next turn of the conversation will part from this one (before the
  * generation prompt; raw text: at its end): there the state is saved. */
 static galago_status begin_piece(galago_context *c, size_t snapshot_at, error *e)
@@ -167,7 +178,7 @@ static galago_status begin_piece(galago_context *c, size_t snapshot_at, error *e
     if (!report(c, "prefill", (double)(c->next - c->start) / (double)(l->n - c->start)))
         return fail(e, GALAGO_CANCELLED, "cancelled after %zu of %zu tokens of the prompt", c->next, l->n);
     size_t end = c->next < snapshot_at ? snapshot_at : l->n, left = end - c->next;
-    size_t n = left < SESSION_BATCH ? left : SESSION_BATCH;
+    size_t most = piece_most(c), n = left < most ? left : most;
     bool is_last = c->next + n == l->n;
     galago_status s = model_lock(c->model, e);
     if (s) return s;

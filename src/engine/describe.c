@@ -110,7 +110,7 @@ galago_status galago_model_describe(const galago_model *m, uint32_t n_ctx, char 
         return fail(e, GALAGO_ERR_ARGUMENT, "a context of %u tokens: this model was made for at most %u",
                     n_ctx, c->text.max_context);
     n_ctx = context_length(c, n_ctx);
-    session_plan plan = session_plan_for(c, n_ctx, most_patches(&c->preprocess, n_ctx), model_f32_cache(m->network));
+    session_plan plan = session_plan_for(c, n_ctx, most_patches(&c->preprocess, n_ctx), model_f32_cache(m->network), m->backend->batch);
     buf b = {0};
     buf_str(&b, "{\"family\":");
     json_write_string(&b, family_name(c->family), strlen(family_name(c->family)));

@@ -20,12 +20,12 @@ static galago_status check_context_memory(const galago_model *m, uint32_t n_ctx,
 {
     const model_config *c = config_of(m);
     uint64_t there = memory_available();
-    session_plan plan = session_plan_for(c, n_ctx, most_patches(&c->preprocess, n_ctx), model_f32_cache(m->network));
+    session_plan plan = session_plan_for(c, n_ctx, most_patches(&c->preprocess, n_ctx), model_f32_cache(m->network), m->backend->batch);
     if (!there || plan.state_bytes + plan.scratch_bytes <= there) return GALAGO_OK;
     uint32_t fits = n_ctx;
     while (fits > 256) {
         fits /= 2;
-        session_plan less = session_plan_for(c, fits, most_patches(&c->preprocess, fits), model_f32_cache(m->network));
+        session_plan less = session_plan_for(c, fits, most_patches(&c->preprocess, fits), model_f32_cache(m->network), m->backend->batch);
         if (less.state_bytes + less.scratch_bytes <= there)
             return fail(e, GALAGO_ERR_MEMORY,
                         "a context of %u tokens takes %.0f MB, %.0f MB are available; one of %u (--ctx) fits",

@@ -114,7 +114,7 @@ static double weights_plan(const weights *w, galago_dtype type)
 
 /* Refuses a model that does not fit, before anything is loaded. */
 static galago_status check_memory(const weights *w, const model_config *c, const galago_model_params *p,
-                                  error *e)
+                                  uint32_t batch, error *e)
 {
     static const struct {
         galago_dtype type;
@@ -126,7 +126,7 @@ static galago_status check_memory(const weights *w, const model_config *c, const
     if (!p->memory_limit) { /* the caller's limit is on weights alone */
         uint32_t n_ctx = context_length(c, 0);
         session_plan plan =
-            session_plan_for(c, n_ctx, most_patches(&c->preprocess, n_ctx), p->dtype == GALAGO_DTYPE_F32);
+            session_plan_for(c, n_ctx, most_patches(&c->preprocess, n_ctx), p->dtype == GALAGO_DTYPE_F32, batch);
         context = (double)(plan.state_bytes + plan.scratch_bytes);
     }
     double need = weights_plan(w, p->dtype);
@@ -206,7 +206,7 @@ static galago_status begin_opening(galago_opening *o, const galago_model_params 
     if ((s = model_config_find_ids(&config, m->tokenizer, e))) goto name_it;
     if (config.vision.n_layers && (s = limit_pixels(&config.preprocess, p->min_pixels, p->max_pixels, e)))
         return s;
-    if ((s = check_memory(m->weights, &config, p, e))) goto name_it;
+    if ((s = check_memory(m->weights, &config, p, o->m->backend->batch, e))) goto name_it;
     if ((s = find_runs(m, config.text.n_vocab, e))) goto name_it;
     const model_options options = {
         .dtype = p->dtype,

@@ -50,15 +50,15 @@ typedef struct session_plan {
     uint64_t state_bytes;   /* caches, recurrent states and their snapshot */
     uint64_t scratch_bytes; /* activations of text and vision */
 } session_plan;
-session_plan session_plan_for(const model_config *c, uint32_t n_ctx, uint32_t max_patches, bool f32_cache);
-
-/* Tokens that one session_prefill() call takes at most. */
-enum { SESSION_BATCH = 256 };
+/* batch: the backend's. */
+session_plan session_plan_for(const model_config *c, uint32_t n_ctx, uint32_t max_patches, bool f32_cache, uint32_t batch);
 
 /* Everything one conversation needs: n_ctx tokens, pictures of at most max_patches patches. The cache is f32 when the
  * model's weights are f32 (model_f32_cache()), else f16. Errors: MEMORY (says how much was wanted). */
 galago_status session_create(const model *m, uint32_t n_ctx, uint32_t max_patches, session **out, error *e);
 void session_destroy(session *s);
+/* Tokens that one session_prefill() call takes at most: the backend's batch, or all that the context holds. */
+size_t session_batch(const session *s);
 
 /* Position 0, states zero. */
 void session_reset(session *s);
@@ -79,7 +79,7 @@ bool session_restore(session *s);
  * row `row` of the session until overwritten; one layer a step. `patches` must live until the work is done.
  * Errors: ARGUMENT (too many patches: says the limit). */
 galago_status session_vision_begin(session *s, const float *patches, image_grid grid, size_t row, error *e);
-/* Runs tokens [first, first+n) of the layout; first == session_length(), n <= SESSION_BATCH; image tokens take their
+/* Runs tokens [first, first+n) of the layout; first == session_length(), n <= session_batch(); image tokens take their
  * vision rows. With `want_logits` the logits of the last of them can be read afterwards. The layout must live until the work
  * is done. Errors: ARGUMENT (beyond n_ctx). */
 galago_status session_prefill_begin(session *s, const layout *l, size_t first, size_t n, bool want_logits, error *e);

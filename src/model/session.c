@@ -27,11 +27,11 @@ static size_t largest(size_t a, size_t b) { return a > b ? a : b; }
 
 /* Every tensor of a session. `s` and `layers` may be dummies: only addresses are taken. */
 static bool each_tensor(const model_config *m, session *s, layer_state *layers, uint32_t n_ctx, uint32_t max_patches,
-                        dtype cache, want_fn f, void *user)
+                        uint32_t batch, dtype cache, want_fn f, void *user)
 {
     const text_config *c = &m->text;
     const vision_config *v = &m->vision;
-    size_t T = SESSION_BATCH, conv = conv_dim(c), V = (size_t)c->n_v_heads * c->v_head_dim;
+    size_t T = batch, conv = conv_dim(c), V = (size_t)c->n_v_heads * c->v_head_dim;
     size_t Q = (size_t)c->n_heads * c->head_dim, KV = (size_t)c->n_kv_heads * c->head_dim;
     for (uint32_t il = 0; il < c->n_layers; il++) {
         layer_state *l = &layers[il];
@@ -117,12 +117,12 @@ static bool add_bytes(void *user, want w)
     return true;
 }
 
-session_plan session_plan_for(const model_config *c, uint32_t n_ctx, uint32_t max_patches, bool f32_cache)
+session_plan session_plan_for(const model_config *c, uint32_t n_ctx, uint32_t max_patches, bool f32_cache, uint32_t batch)
 {
     session_plan p = {0};
     session dummy;
     layer_state layers[MAX_LAYERS];
-    each_tensor(c, &dummy, layers, n_ctx, max_patches, f32_cache ? DTYPE_F32 : DTYPE_F16, add_bytes, &p);
+    each_tensor(c, &dummy, layers, n_ctx, max_patches, batch < n_ctx ? batch : n_ctx, f32_cache ? DTYPE_F32 : DTYPE_F16, add_bytes, &p);
     return p;
 }
 
@@ -175,16 +175,17 @@ galago_status session_create(const model *m, uint32_t n_ctx, uint32_t max_patche
     s->b = m->backend;
     s->n_ctx = n_ctx;
     s->max_patches = max_patches;
+    s->batch = s->b->batch < n_ctx ? s->b->batch : n_ctx;
     s->layers = calloc(c->text.n_layers, sizeof *s->layers);
     s->buffers = calloc(4 * (size_t)c->text.n_layers + 64, sizeof *s->buffers);
-    s->host_pos = malloc(3 * SESSION_BATCH * sizeof *s->host_pos);
+    s->host_pos = malloc(3 * (size_t)s->batch * sizeof *s->host_pos);
     s->v.host = malloc(((size_t)max_patches + 1) * 10 * sizeof(float)); /* 2 positions, 4 indices, 4 weights a patch */
     maker k = {.s = s, .e = e};
     if (!s->layers || !s->buffers || !s->host_pos || !s->v.host) {
         k.status = fail(e, GALAGO_ERR_MEMORY, "not enough memory for a context");
-    } else if (!each_tensor(c, s, s->layers, n_ctx, max_patches, m->f32_weights ? DTYPE_F32 : DTYPE_F16, make_tensor, &k) ||
+    } else if (!each_tensor(c, s, s->layers, n_ctx, max_patches, s->batch, m->f32_weights ? DTYPE_F32 : DTYPE_F16, make_tensor, &k) ||
                !make_pending(&k)) {
-        session_plan p = session_plan_for(c, n_ctx, max_patches, m->f32_weights);
+        session_plan p = session_plan_for(c, n_ctx, max_patches, m->f32_weights, s->batch);
         char what[128];
         snprintf(what, sizeof what, "a context of %u tokens needs %.0f MB (a smaller --ctx or --max-pixels needs less)", n_ctx,
                  (double)(p.state_bytes + p.scratch_bytes) / 1e6);
@@ -231,6 +232,7 @@ void session_reset(session *s)
 }
 
 size_t session_length(const session *s) { return s->length; }
+size_t session_batch(const session *s) { return s->batch; }
 
 /* The cache needs no copy: a shorter length forgets its last rows. */
 void session_save(session *s)
@@ -265,6 +267,7 @@ static galago_status begin_forward(session *s, const int32_t *ids, const int32_t
         return fail(e, GALAGO_ERR_ARGUMENT, "%zu tokens do not fit the context of %u (raise --ctx)", s->length + T, s->n_ctx);
     if (ids) s->b->ops->write(s->b, first_values(s->t.ids, T), ids);
     s->b->ops->write(s->b, axes_by(s->t.pos, 3, T), pos);
+    s->b->forward = (uint32_t)T;
     decoder_forward(s, T, l, want_logits);
     s->work = (session_work){.kind = WORK_FORWARD, .recorded = true, .n = 1};
     return GALAGO_OK;
@@ -272,7 +275,7 @@ static galago_status begin_forward(session *s, const int32_t *ids, const int32_t
 
 galago_status session_prefill_begin(session *s, const layout *l, size_t first, size_t n, bool want_logits, error *e)
 {
-    assert(first == s->length && n >= 1 && n <= SESSION_BATCH && first + n <= l->n);
+    assert(first == s->length && n >= 1 && n <= s->batch && first + n <= l->n);
     for (size_t axis = 0; axis < 3; axis++)
         memcpy(s->host_pos + axis * n, l->pos + axis * l->n + first, n * sizeof *s->host_pos);
     return begin_forward(s, l->ids + first, s->host_pos, n, l, want_logits, e);

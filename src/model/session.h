@@ -30,12 +30,12 @@ typedef struct layer_state {
 struct session {
     const model *model;
     backend *b;
-    uint32_t n_ctx, max_patches;
+    uint32_t n_ctx, max_patches, batch;
     size_t length;       /* tokens in the state */
     size_t saved_length; /* of the snapshot; 0 = none */
     layer_state *layers;
 
-    /* Activations, one buffer per role, for SESSION_BATCH tokens; ops see their first T rows. */
+    /* Activations, one buffer per role, for `batch` tokens; ops see their first T rows. */
     struct {
         tensor ids, pos;             /* [T] i32, [3,T] i32 */
         tensor x, h;                 /* residual stream, normed input [T, d_model] */
@@ -62,7 +62,7 @@ struct session {
         rope_params rope_params;
         void *host;          /* positions, indices and weights before they are written */
     } v;
-    int32_t *host_pos; /* [3, SESSION_BATCH] */
+    int32_t *host_pos; /* [3, batch] */
     size_t n_runs;     /* rows of t.runs in use */
 
     buffer **buffers; /* everything made with the session, for destroying it */

@@ -275,7 +275,7 @@ static void check_case(const char *label, const char *path, const model *m, cons
             r.base += (size_t)grids[i].rows * grids[i].cols;
         }
         for (size_t first = 0, piece; first < l.n && !r.wrong; first += piece) {
-            piece = l.n - first < SESSION_BATCH ? l.n - first : SESSION_BATCH;
+            piece = l.n - first < session_batch(r.s) ? l.n - first : session_batch(r.s);
             r.base = first;
             if (session_prefill(r.s, &l, first, piece, first + piece == l.n, &e)) CHECK(false, "%s: %s", label, e.message);
         }

@@ -169,6 +169,7 @@ galago_status cpu_backend_create(const char *isa, uint32_t n_threads, backend **
     cpu_dispatch(&c->ops, use);
     c->base.ops = &c->ops;
     c->base.uses_mapped = true;
+    c->base.batch = 256;
     snprintf(c->base.description, sizeof c->base.description, "cpu (%s, %u thread%s)", cpu_isa_name(use), n_threads,
              n_threads == 1 ? "" : "s");
     *out = &c->base;

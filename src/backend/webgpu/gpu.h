@@ -109,6 +109,8 @@ GPU_API(profile_end) int32_t gpu_profile_end(double *ns, uint32_t capacity, uint
  * beside the program, in the installed folders and where the loader looks. Errors: UNSUPPORTED (says what was looked for, or
  * that there is no adapter). One device for the process: later calls return the same. */
 galago_status gpu_native_open(const char *library, error *e);
+/* From the next profile on, times are those of passes as they run without one: all dispatches between two copies. */
+void gpu_native_profile_passes(bool whole);
 /* The pipeline of dispatch i of the latest profile. */
 gpu_pipeline gpu_native_profiled(uint32_t i);
 /* Makes the device be lost, for tests. */

@@ -47,7 +47,7 @@ static struct tables {
 } tab;
 
 static struct profile {
-    bool on;
+    bool on, whole; /* whole: a time for each pass, not for each dispatch */
     wg_handle queries, resolved;
     uint32_t n, capacity;
     gpu_ticket ticket;
@@ -278,7 +278,7 @@ static void work_done(uint32_t status)
 /* The pass that is open, with one of its own for each dispatch under a profile. */
 static wg_handle open_pass(wg_handle encoder, wg_handle pass, gpu_pipeline next)
 {
-    if (pass && !profile.on) return pass;
+    if (pass && (!profile.on || profile.whole)) return pass;
     if (pass) {
         native.ComputePassEncoderEnd(pass);
         native.ComputePassEncoderRelease(pass);
@@ -493,6 +493,7 @@ void gpu_profile_begin(uint32_t max_dispatches)
     LEAVE;
 }
 
+void gpu_native_profile_passes(bool whole) { profile.whole = whole; }
 gpu_pipeline gpu_native_profiled(uint32_t i) { return i < MAX_PROFILE ? profiled[i] : 0; }
 
 int32_t gpu_profile_end(double *ns, uint32_t capacity, uint32_t *n)
@@ -519,7 +520,7 @@ int32_t gpu_profile_end(double *ns, uint32_t capacity, uint32_t *n)
         native.QuerySetRelease(profile.queries);
         native.BufferDestroy(profile.resolved);
         native.BufferRelease(profile.resolved);
-        profile = (struct profile){0};
+        profile = (struct profile){.whole = profile.whole};
     }
     LEAVE;
     free(times);

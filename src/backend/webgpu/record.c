@@ -1,6 +1,8 @@
 /* Recording of GPU work, and its submission. */
 #include "backend/webgpu/state.h"
 
+#include "base/filemap.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -408,10 +410,46 @@ static void forget_recording(webgpu *g)
     if (g->n_slots > KEPT_SLOTS || g->n_groups > KEPT_GROUPS) drop_groups(g);
 }
 
+/* ---- how long forwards take ---- */
+
+/* A forward is handed over in parts of about this time, between which a page's own drawing gets the device. */
+enum { PART_MS = 25, MAX_PARTS = 16, UNKNOWN_PARTS = 8, MANY_TOKENS = 32 };
+
+static uint32_t n_parts(const webgpu *g)
+{
+    if (g->base.forward < MANY_TOKENS) return 1;
+    if (g->base.token_ms == 0) return UNKNOWN_PARTS;
+    double n = g->base.token_ms * g->base.forward / PART_MS;
+    return n < MAX_PARTS ? 1 + (uint32_t)n : MAX_PARTS;
+}
+
+static void watch(webgpu *g)
+{
+    if (!g->watched.tokens || g->n_handed - gpu_in_flight() < g->watched.last) return;
+    g->base.token_ms = (time_ms() - g->watched.since) / g->watched.tokens;
+    g->watched.tokens = 0;
+}
+
+/* Commands [first, end), in parts. */
+static void hand_over(webgpu *g, uint32_t first, uint32_t end, uint32_t parts)
+{
+    uint32_t n = end - first;
+    for (uint32_t k = 0; k < parts; k++) {
+        uint32_t from = first + (uint32_t)((uint64_t)n * k / parts), to = first + (uint32_t)((uint64_t)n * (k + 1) / parts);
+        if (to == from) continue;
+        gpu_submit(g->commands + from, to - from);
+        g->n_handed++;
+    }
+}
+
 galago_status record_submit(webgpu *g, error *e)
 {
+    uint32_t parts = n_parts(g), in_flight = gpu_in_flight();
+    watch(g);
     if (!g->failure.status) {
-        if (g->n_commands && (gpu_pipelines_pending() || gpu_in_flight() >= MAX_IN_FLIGHT)) return GALAGO_PENDING;
+        /* Of forwards of many tokens one more than is being worked on, of single tokens as many as hide the way there and back. */
+        if (g->n_commands && (gpu_pipelines_pending() || in_flight >= (g->base.forward >= MANY_TOKENS ? parts + 1 : MAX_IN_FLIGHT)))
+            return GALAGO_PENDING;
         char message[sizeof g->failure.message];
         galago_status s = (galago_status)gpu_status(message, sizeof message);
         if (s) record_fail(g, s, "%s", message);
@@ -428,12 +466,15 @@ galago_status record_submit(webgpu *g, error *e)
         if (n) gpu_write(page->id, first * PARAM_SLOT, 0, page->bytes + (size_t)first * PARAM_SLOT, n * PARAM_SLOT);
         page->dirty_first = page->dirty_last = 0;
     }
+    double now = g->base.forward >= MANY_TOKENS && !in_flight ? time_ms() : 0;
     for (uint32_t i = 0; i < g->n_batches; i++) {
         const batch *b = &g->batches[i];
         uint32_t end = i + 1 < g->n_batches ? g->batches[i + 1].first : g->n_commands;
         if (b->has_position) gpu_write(g->step, 0, 0, &b->position, sizeof b->position);
-        if (end > b->first) gpu_submit(g->commands + b->first, end - b->first);
+        hand_over(g, b->first, end, parts);
     }
+    if (now > 0 && g->n_commands) g->watched.tokens = g->base.forward, g->watched.last = g->n_handed, g->watched.since = now;
+    g->base.forward = 0;
     forget_recording(g);
     return GALAGO_OK;
 }

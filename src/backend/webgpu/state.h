@@ -96,6 +96,12 @@ struct webgpu {
     gpu_buffer *retired; /* destroyed when nothing that is recorded can use them */
     uint32_t n_retired, retired_room;
 
+    uint32_t n_handed; /* submits so far; they finish in order */
+    struct {           /* a forward of many tokens that began on an idle device */
+        uint32_t tokens, last; /* 0 = none; the submit that ends it */
+        double since;
+    } watched;
+
     gpu_ticket read_ticket; /* of read(); 0 = none */
 };
 
