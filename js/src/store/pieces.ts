@@ -192,8 +192,19 @@ const address = (name: string): string => `https://galago.invalid/${encodeURICom
 const nameIn = (request: Request): string => decodeURIComponent(new URL(request.url).pathname.slice(1));
 const octets = { 'content-type': 'application/octet-stream' };
 
+/** Throws where a cache forgets what it was given: in private windows of WebKit, caches that a worker which has ended had
+ * opened come back empty, and what is put under an address of before is lost without a word. */
+async function checkKept(records: Cache): Promise<void> {
+  const written = String(Math.random());
+  await records.put(address('check'), new Response(written));
+  const read = await (await records.match(address('check')))?.text();
+  // Another tab may have checked in between.
+  if (!read) throw new GalagoError('storage', 'the Cache API of this window keeps nothing');
+}
+
 export async function openCacheApi(caches: CacheStorage): Promise<Store> {
   const records = await caches.open('galago');
+  await checkKept(records);
   const prefix = 'galago:';
   return piecesStore('cache-api', {
     async put(key, piece, bytes) {
@@ -224,7 +235,7 @@ export async function openCacheApi(caches: CacheStorage): Promise<Store> {
     async delete(key) {
       await records.delete(address(key));
     },
-    keys: async () => (await records.keys()).map(nameIn),
+    keys: async () => (await records.keys()).map(nameIn).filter((name) => name !== 'check'),
   });
 }
 
@@ -277,8 +288,17 @@ export async function openOpfsPieces(root: FileSystemDirectoryHandle): Promise<S
     },
   }, {
     async get(key) {
-      const file = await orMissing(folder.getFileHandle(flat(key)));
-      return file ? unpackRecord(await (await file.getFile()).text())?.value : undefined;
+      for (let tries = 1; ; tries++) {
+        const file = await orMissing(folder.getFileHandle(flat(key)));
+        if (!file) return undefined;
+        try {
+          return unpackRecord(await (await file.getFile()).text())?.value;
+        } catch (e) {
+          // Another worker wrote the record between the look at it and its reading.
+          if (tries === 20 || !['NotFoundError', 'NotReadableError'].includes((e as Error).name)) throw e;
+          await new Promise((go) => setTimeout(go, 5));
+        }
+      }
     },
     put: (key, value) => writeWhole(folder, flat(key), packRecord(0, value)),
     async delete(key) {
