@@ -4,14 +4,14 @@ const where = (browser, device, mode, ...suites) => suites.map((suite) => [brows
 
 export const plan = [
   ...where('chromium', 'gpu', 'plain', 'probe', 'words', 'api', 'abort', 'lost'),
-  ...where('chromium', 'cpu', 'plain', 'words', 'inputs', 'api', 'abort', 'errors', 'smooth', 'worker'),
+  ...where('chromium', 'cpu', 'plain', 'words', 'inputs', 'api', 'abort', 'errors', 'smooth', 'worker', 'store'),
   ...where('chromium', 'cpu', 'csp', 'probe', 'words', 'inputs'),
   ...where('chromium', 'cpu', 'isolated', 'probe', 'words', 'abort', 'memory'),
   ...where('chromium', 'cpu', 'driven', 'demo', 'examples'),
   ...where('firefox', 'gpu', 'plain', 'probe', 'words', 'api', 'lost'),
-  ...where('firefox', 'cpu', 'plain', 'words', 'inputs', 'errors', 'worker'),
+  ...where('firefox', 'cpu', 'plain', 'words', 'inputs', 'errors', 'worker', 'store'),
   ...where('firefox', 'cpu', 'isolated', 'probe', 'words'),
-  ...where('webkit', 'cpu', 'plain', 'probe', 'words', 'inputs', 'api', 'abort', 'errors', 'worker'),
+  ...where('webkit', 'cpu', 'plain', 'probe', 'words', 'inputs', 'api', 'abort', 'errors', 'worker', 'store'),
   ...where('webkit', 'cpu', 'csp', 'words'),
   ...where('webkit', 'cpu', 'isolated', 'probe'),
   ...where('node', 'gpu', 'none', 'probe', 'words', 'api', 'lost'),

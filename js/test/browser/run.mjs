@@ -1,9 +1,9 @@
 // The tests in real browsers.
 //
-//   node js/test/browser/run.mjs [--browsers chromium,firefox,webkit,node] [--quick] [--suite NAME] [--only TEXT] [--device cpu|gpu] [--facts]
+//   node js/test/browser/run.mjs [--browsers chromium,firefox,webkit,node] [--quick] [--long] [--suite NAME] [--only TEXT] [--device cpu|gpu] [--facts]
 //
 // Prints each failure, one line for each suite and, last, "N passed, N failed". Exit status 1 when something failed.
-// --quick leaves out the long tests; --only runs the tests whose name contains TEXT; --facts prints what the tests noted.
+// --quick leaves out the long tests; --long (or LONG=1) makes the thousand calls of the memory test; --only runs the tests whose name contains TEXT; --facts prints what the tests noted.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util';
 import * as native from './harness/native.mjs';
 import { runSuite } from './harness/runner.mjs';
 import { startServers } from './harness/server.mjs';
+import { startHub } from '../hub/server.mjs';
 import { plan } from './plan.mjs';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -20,7 +21,7 @@ const { values: options } = parseArgs({
   options: {
     browsers: { type: 'string', default: 'chromium,firefox,webkit,node' },
     suite: { type: 'string' }, only: { type: 'string' }, device: { type: 'string' },
-    quick: { type: 'boolean', default: false }, facts: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false }, long: { type: 'boolean', default: Boolean(process.env.LONG) }, facts: { type: 'boolean', default: false },
   },
 });
 const drivers = {};
@@ -45,7 +46,7 @@ const wanted = plan.filter(([browser, device, , suite]) =>
 const generated = mkdtempSync(path.join(tmpdir(), 'galago-expected-'));
 process.on('exit', () => rmSync(generated, { recursive: true, force: true }));
 let expectations = [];
-if (wanted.some((entry) => entry[3] !== 'probe')) {
+if (wanted.some((entry) => !['probe', 'store'].includes(entry[3]))) {
   const lacks = native.missing() ?? (existsSync(`${here}../../dist/galago.wasm`) ? null : 'js/dist/galago.wasm is not built: run make wasm')
     ?? (existsSync(`${here}../../dist/index.js`) ? null : 'js/dist/index.js is not built: run node js/build.mjs');
   if (lacks) {
@@ -61,6 +62,13 @@ const expected = (images, prompt) => {
   if (!found) throw new Error(`no native words for ${images} and "${prompt}": add the case to harness/native.mjs`);
   return found;
 };
+
+// The store's tests are TypeScript and load from a hub with faults.
+let hub = null;
+if (wanted.some((entry) => ['store', 'downloads'].includes(entry[3]))) {
+  hub = await startHub();
+  await (await import('../store/bundle.mjs')).bundleStoreSuite();
+}
 
 let current = null; // the browser that is running
 const runs = new Map(); // id -> function(message)
@@ -121,7 +129,7 @@ function runOne(browser, entry, env) {
     if (mode === 'driven') {
       // The test presses the browser's keys, so it runs here and not in the page.
       page = Promise.resolve({ close: async () => {} });
-      import(`./driven/${suite}.mjs`).then((module) => runSuite(module, { ...env, context: browser.instance.context, expected }, onMessage))
+      import(`./driven/${suite}.mjs`).then((module) => runSuite(module, { ...env, context: browser.instance.context, expected, theHub: hub }, onMessage))
         .catch((e) => (fail('load the suite', e.stack), finish()));
       return;
     }
@@ -147,7 +155,7 @@ for (const [name, driver] of Object.entries(drivers)) {
     }
     for (const entry of entries) {
       const [, , mode, suite] = entry;
-      const env = { browser: name, device, mode, suite, quick: options.quick, only: options.only, origins: servers.origins, origin: servers.origins.plain, follow: Boolean(instance.next) };
+      const env = { browser: name, device, mode, suite, quick: options.quick, long: options.long, only: options.only, origins: servers.origins, origin: servers.origins.plain, hub: hub?.url, follow: Boolean(instance.next) };
       const start = Date.now();
       const result = await runOne({ name, instance }, entry, env);
       const label = `${name} ${device}${mode === 'none' || mode === 'plain' ? '' : ' ' + mode} ${suite}`;
@@ -168,6 +176,7 @@ for (const [name, driver] of Object.entries(drivers)) {
   }
 }
 await servers.close();
+await hub?.close();
 if (total.skipped && !options.quick) console.log(`${total.skipped} left out: what a browser does not have (--facts says which and why)`);
 console.log(`browsers: ${seconds(Date.now() - started)}`);
 console.log(`${total.passed} passed, ${total.failed} failed`);
