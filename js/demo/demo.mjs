@@ -41,11 +41,11 @@ function onProgress(event) {
 // Loads the model on the device that the page asks for; the one before is given back first.
 async function load() {
   const before = ready;
+  status('Loading the model…');
+  progress(undefined);
   ready = (async () => {
-    await (await before?.catch(() => null))?.dispose();
-    status('Loading the model…');
-    progress(undefined);
     try {
+      await (await before?.catch(() => null))?.dispose();
       const vl = await pipeline('image-to-text', model, { device: at('device').value, progress_callback: onProgress });
       status(`Ready on ${vl.device.name}`);
       return vl;
