@@ -22,7 +22,7 @@ export async function probe(source: ModelSource, options: OpenOptions, platform:
     checkDtype(options.dtype);
     const { device, found } = await chooseDevice(options, platform);
     result.device = { ...device };
-    const usage = await cache.usage().catch(() => ({ used: 0, quota: 0, persisted: false }));
+    const usage = await cache.usage(options.source).catch(() => ({ used: 0, quota: 0, persisted: false }));
     result.storage_free_bytes = Math.max(0, usage.quota - usage.used);
     if (typeof source === 'string' && source.startsWith('synthetic:')) return { ...result, supported: true, reason: `${device.reason} The model is made in memory.` };
 
@@ -31,7 +31,7 @@ export async function probe(source: ModelSource, options: OpenOptions, platform:
     result.format = resolved.format;
     result.files = resolved.files.map(({ name, size }) => ({ name, size }));
     result.total_bytes = resolved.total;
-    const here = (await cache.list().catch(() => [])).find((m) => m.id === resolved.id);
+    const here = (await cache.list(options.source).catch(() => [])).find((m) => m.id === resolved.id);
     const stored = new Map(here?.files.map((f) => [f.name, f.loaded]) ?? []);
     const fetched = resolved.files.filter((f) => f.url !== undefined || f.parts !== undefined);
     result.download_bytes = fetched.reduce((sum, f) => sum + Math.max(0, f.size - (stored.get(f.name) ?? 0)), 0);
@@ -56,7 +56,7 @@ function judge(result: ProbeResult, device: DeviceInfo, largestBuffer: number): 
   if (device.type === 'gpu' && largestBuffer > 0 && largestBuffer < 128 * 2 ** 20)
     return { ...result, reason: `The GPU (${device.name}) allows buffers of ${mb(largestBuffer)} only; 134 MB are needed. Use device "cpu".` };
   if (result.download_bytes > 0 && result.storage_free_bytes > 0 && result.download_bytes > result.storage_free_bytes)
-    return { ...result, supported: true, reason: `${device.reason} ${mb(result.download_bytes)} are to be fetched, but the browser's storage has ${mb(result.storage_free_bytes)} free: free some, or the files are fetched again each time.` };
+    return { ...result, supported: true, reason: `${device.reason} ${mb(result.download_bytes)} are to be fetched, but the storage has ${mb(result.storage_free_bytes)} free: free some, or the files are fetched again each time.` };
   const fetch = result.download_bytes > 0 ? `${mb(result.download_bytes)} are to be fetched.` : 'Nothing has to be fetched.';
   return { ...result, supported: true, reason: `${device.reason} ${fetch}` };
 }
