@@ -4,17 +4,17 @@
     python3 training/check_reference.py --assets ASSETS --tokenizer tokenizer.json --export RUN/export
 """
 import argparse
-import glob
 import json
 import os
 import sys
 
 import torch
-from safetensors.torch import load_file
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import data  # noqa: E402
-import train  # noqa: E402
+from batches import Text, make_batch  # noqa: E402
+from evaluate import SIZES, normalised  # noqa: E402
+from folder import load_folder  # noqa: E402
 from model import Model  # noqa: E402
 
 
@@ -29,20 +29,17 @@ def main():
     args = a.parse_args()
     with open(os.path.join(args.export, 'config.json')) as f:
         published = json.load(f)
-    text = train.Text(args.tokenizer)
-    model = Model(text.config(n_layers=published['text_config']['num_hidden_layers'], v_depth=published['vision_config']['depth']))
-    state = {}
-    for file in glob.glob(os.path.join(args.export, '*.safetensors')):
-        state.update({k: v.float() for k, v in load_file(file).items()})
-    model.load_state_dict(state)
+    text = Text(args.tokenizer)
+    kinds = published['text_config']['layer_types']
+    model = Model(text.config(n_layers=len(kinds), full_interval=kinds.index('full_attention') + 1, v_depth=published['vision_config']['depth']))
+    model.load_state_dict(load_folder(args.export))
     model.eval()
     reference = Qwen3_5ForConditionalGeneration.from_pretrained(args.export, dtype=torch.float32, attn_implementation='eager').eval()
     generator = data.Generator(data.library(args.library), args.assets, data.HELD_OUT)
     worst = 0.0
-    for b in range(len(train.BUCKETS)):
-        H, W = train.BUCKETS[b][:2]
-        pictures, ids, _, _ = train.make_batch(generator, text, b, 2, 5, 0)
-        x, ids = train.normalised(torch.from_numpy(pictures), torch.device('cpu')), torch.from_numpy(ids)
+    for task, H, W in SIZES:
+        batch, _ = make_batch(generator, text, task, H, W, 2, 5, 0)
+        x, ids = normalised(batch.pictures, torch.device('cpu')), batch.ids
         mine = model.logits(model(ids, x, len(text.head))[0])
         for i in range(2):
             # Patches in merge-block order, both frames equal (docs/MODEL.md 3).

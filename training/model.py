@@ -53,7 +53,9 @@ class Config:
 
 
 def rmsnorm(x, w, eps=1e-6):
-    """w is the plain weight."""
+    """w is the plain weight. In f32 whatever x is."""
+    if hasattr(F, 'rms_norm'):
+        return F.rms_norm(x.float(), w.shape, w.float(), eps).to(x.dtype)
     y = x.float()
     return (y * torch.rsqrt(y.square().mean(-1, keepdim=True) + eps) * w.float()).to(x.dtype)
 
@@ -124,7 +126,7 @@ class UnitLowerInverse(torch.autograd.Function):
         return -(t @ grad @ t).tril(-1)
 
 
-def delta_rule(q, k, v, g, beta, chunk=64):
+def delta_rule(q, k, v, g, beta, chunk=32):
     """Gated delta rule over T tokens from a zero state, in chunks (docs/MODEL.md 2.1).
 
     q, k: [B, H, T, dk] (q scaled, both normalised)  v: [B, H, T, dv]  g, beta: [B, H, T]  ->  [B, H, T, dv], all f32.
@@ -347,6 +349,7 @@ class Model(nn.Module):
         text.norm = CentredNorm(c.d_model)
         self.model.visual = Vision(c)
         self.mtp = MTP(c)
+        self.angles = {}
         self.init()
 
     def init(self):
@@ -366,6 +369,14 @@ class Model(nn.Module):
 
     def rope(self, T, first, gh, gw, device):
         """cos, sin [T, n] for a prompt whose picture (merged grid gh x gw) begins at index `first`."""
+        key = T, first, gh, gw
+        if key not in self.angles:
+            if len(self.angles) > 4096:
+                self.angles.clear()
+            self.angles[key] = self.rope_of(*key, device)
+        return self.angles[key]
+
+    def rope_of(self, T, first, gh, gw, device):
         c = self.c
         i = torch.arange(T, device=device)
         n = gh * gw
@@ -382,9 +393,10 @@ class Model(nn.Module):
         angle = torch.stack((t, h, w)).float()[axis].T * inv
         return angle.cos(), angle.sin()
 
-    def embed(self, ids, pictures, first):
+    def embed(self, ids, rows, first):
+        """ids: [B, T]  rows: [B, n, D] of the picture  ->  [B, T, D], the rows in the place of the image pads"""
         x = self.model.language_model.embed_tokens(ids)
-        rows = self.model.visual(pictures)
+        assert first + rows.shape[1] < x.shape[1], f'{rows.shape[1]} image tokens from {first} do not fit into {x.shape[1]}'
         return torch.cat((x[:, :first], rows.to(x.dtype), x[:, first + rows.shape[1]:]), 1)
 
     def hidden(self, x, cos, sin):
@@ -394,9 +406,13 @@ class Model(nn.Module):
 
     def forward(self, ids, pictures, first):
         """ids: [B, T] with the image pads in place  ->  hidden states [B, T, D] behind the final norm, embeddings [B, T, D]"""
-        gh, gw = pictures.shape[2] // 32, pictures.shape[3] // 32
+        rows = self.model.visual(pictures)
+        return self.read_rows(ids, rows, pictures.shape[2] // 32, pictures.shape[3] // 32, first)
+
+    def read_rows(self, ids, rows, gh, gw, first):
+        """As forward, from the tower's rows [B, gh gw, D]."""
         cos, sin = self.rope(ids.shape[1], first, gh, gw, ids.device)
-        x = self.embed(ids, pictures, first)
+        x = self.embed(ids, rows, first)
         return self.hidden(x, cos, sin), x, cos, sin
 
     def predict_next(self, h, e, cos, sin):
@@ -407,14 +423,3 @@ class Model(nn.Module):
 
     def logits(self, h):
         return F.linear(h, self.model.language_model.embed_tokens.weight)
-
-
-def loss_of(model, ids, pictures, first, mask, mtp_weight=0.2):
-    """Cross entropy over the tokens that `mask` marks (True where ids[:, t] is to be predicted), plus that of the MTP layer."""
-    h, e, cos, sin = model(ids, pictures, first)
-    want = mask[:, 1:]
-    main = F.cross_entropy(model.logits(h[:, :-1][want]).float(), ids[:, 1:][want])
-    m = model.predict_next(h, e, cos, sin)[:, :-1]
-    want2 = mask[:, 2:]
-    mtp = F.cross_entropy(model.logits(m[want2]).float(), ids[:, 2:][want2])
-    return main + mtp_weight * mtp, main.detach(), mtp.detach()

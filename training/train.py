@@ -1,327 +1,219 @@
 #!/usr/bin/env python3
 """Trains the demo model. One command, one or more GPUs of one host:
 
-    python3 training/train.py --assets ASSETS --tokenizer tokenizer.json --out RUN --minutes 15
+    python3 training/train.py --assets ASSETS --tokenizer tokenizer.json --out RUN --seconds 900
     torchrun --nproc-per-node 2 training/train.py ...
 
-Pictures are drawn while it trains; none is seen twice. RUN gets log.csv, checkpoint.pt (--resume goes on from it) and export/, a
-Hugging Face folder. The learning rate follows the clock: it warms up, stays, and falls to zero when the minutes end.
+Pictures are drawn while it trains; none is seen twice. The learning rate and the course (first single large letters, then longer
+and smaller text) follow the clock; the course waits until what it has shown is read. RUN gets log.csv, export/ (a Hugging Face
+folder, renewed every minute), head.pt (the head that is thrown away; --head takes it up again) and figures.json. --start begins
+with the weights of such a folder; layers that it lacks begin as the identity.
 """
 import argparse
+import collections
 import csv
 import json
 import math
+import multiprocessing
 import os
 import sys
 import time
 
-import numpy as np
 import torch
 import torch.distributed as dist
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import data  # noqa: E402
-from model import Config, Model, loss_of  # noqa: E402
+from batches import Series, Text  # noqa: E402
+from evaluate import damaged, evaluate, held_out_readings  # noqa: E402
+from folder import export, start_from  # noqa: E402
+from guard import Guard  # noqa: E402
+from losses import MarksHead, answer_loss, marks_loss  # noqa: E402
+from model import Model  # noqa: E402
 
-# Courses: picture height and width, task, tokens of the whole text, share of the batches.
-COURSES = {
-    'all': [(64, 256, data.READING, 96, 0.26), (64, 512, data.READING, 136, 0.24), (128, 384, data.READING, 168, 0.14),
-            (256, 256, data.SHAPES, 152, 0.26), (256, 256, data.READING, 208, 0.10)],
-    'shapes': [(192, 192, data.SHAPES, 112, 0.8), (256, 256, data.SHAPES, 136, 0.1), (192, 256, data.SHAPES, 120, 0.1)],
-}
-BUCKETS = COURSES['all']  # main() chooses
-TOKENS = 65536  # of a batch, pictures' patches counted a half
+STATS = ('read', 'read_right', 'found', 'readings', 'shapes', 'shapes_right', 'objects', 'shape_batches', 'next', 'next_batches', 'progress')
 
 
-class Text:
-    """Prompt and answer to ids, as the chat template renders them (thinking off)."""
-
-    def __init__(self, path):
-        from tokenizers import Tokenizer
-        self.t = Tokenizer.from_file(path)
-        self.id = self.t.token_to_id
-        self.size = self.t.get_vocab_size()
-        enc = lambda s: self.t.encode(s, add_special_tokens=False).ids
-        self.enc = enc
-        self.head = enc('<|im_start|>user\n<|vision_start|>')
-        self.vision_end = self.id('<|vision_end|>')
-        self.pad = self.id('<|image_pad|>')
-        self.tail = enc('<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n')
-        self.end = self.id('<|im_end|>')
-        self.prompts = {}
-
-    def prompt(self, text, n_image):
-        key = (text, n_image)
-        if key not in self.prompts:
-            self.prompts[key] = self.head + [self.pad] * n_image + [self.vision_end] + self.enc(text) + self.tail
-        return self.prompts[key]
-
-    def config(self, **sizes):
-        return Config(vocab=-(-self.size // 32) * 32, image_pad=self.pad, vision_start=self.id('<|vision_start|>'),
-                      vision_end=self.vision_end, eos=self.id('<|endoftext|>'), **sizes)
-
-
-def make_batch(generator, text, bucket, size, seed, index):
-    """`size` pictures of a bucket: u8 [B, H, W, 3], ids [B, T], mask [B, T]; also the items."""
-    H, W, task, T, _ = BUCKETS[bucket]
-    pictures = np.zeros((size, H, W, 3), np.uint8)
-    ids = np.full((size, T), text.end, np.int64)
-    mask = np.zeros((size, T), bool)
-    items, i = [], 0
-    while i < size:
-        item = generator.make(seed, index, task, pictures[i])
-        index += 1
-        p = text.prompt(item[1], H * W // 1024)
-        a = text.enc(item[2]) + [text.end]
-        if len(p) + len(a) > T:
-            continue
-        ids[i, :len(p)], ids[i, len(p):len(p) + len(a)] = p, a
-        mask[i, len(p):len(p) + len(a)] = True
-        items.append(item)
-        i += 1
-    return pictures, ids, mask, items
-
-
-def batch_size(bucket):
-    H, W, _, T, _ = BUCKETS[bucket]
-    return max(32, TOKENS // (T + H * W // 256 // 2) // 32 * 32)
-
-
-class Series(torch.utils.data.IterableDataset):
-    """Batches drawn by the loader's processes: process w of W draws batches w, w + W, ..., so that their order never changes."""
-
-    def __init__(self, args, rank, seed):
-        self.args, self.rank, self.seed = args, rank, seed
-        shares = np.array([b[4] for b in BUCKETS])
-        # One schedule for all ranks, so that they work on the same bucket at the same time.
-        self.schedule = np.random.default_rng(seed).choice(len(BUCKETS), 1 << 20, p=shares / shares.sum())
-
-    def __iter__(self):
-        info = torch.utils.data.get_worker_info()
-        generator = data.Generator(data.library(self.args.library), self.args.assets, data.TRAIN)
-        text = Text(self.args.tokenizer)
-        for n in range(info.id, len(self.schedule), info.num_workers):
-            b = int(self.schedule[n])
-            pictures, ids, mask, _ = make_batch(generator, text, b, batch_size(b), self.seed * 64 + self.rank, n * 4096)
-            yield b, torch.from_numpy(pictures), torch.from_numpy(ids), torch.from_numpy(mask)
-
-
-def rate(progress, warm):
+def rate(progress, warm=0.02):
     """Share of the peak learning rate at a share of the time."""
     if progress < warm:
-        return progress / warm
-    if progress < 0.6:
-        return 1.0
-    return max(0.0, (1 - progress) / 0.4) * 0.99 + 0.01
+        return max(0.01, progress / warm)
+    return min(1.0, max(0.01, (1 - progress) / 0.45))
 
 
-def normalised(pictures, device):
-    """u8 [B, H, W, 3] to [B, 3, H, W] in -1..1."""
-    return (pictures.to(device, non_blocking=True).permute(0, 3, 1, 2).float() / 127.5 - 1).contiguous()
+class Course:
+    """How hard readings are, 0 to 1: up a full turn in a fifth of the time while they are read, slowly when they are not."""
+
+    def __init__(self, level):
+        self.shared, self.right, self.before = level, 0.0, 0.0
+
+    def told(self, progress, stats):
+        if stats['readings']:
+            self.right += 0.03 * (stats['read_right'] / stats['readings'] - self.right)
+        step = max(0.0, progress - self.before)
+        self.before = progress
+        level = self.shared.value + step / (0.2 if self.right > 0.6 else 0.6)
+        self.shared.value = min(1.0, level)
 
 
-def export(model, config, tokenizer, folder):
-    """A Hugging Face folder in the published names; parts below 15 MB."""
-    from safetensors.torch import save_file
-    os.makedirs(folder, exist_ok=True)
-    state = {}
-    for name, p in model.state_dict().items():
-        keep = name.endswith(('A_log', 'linear_attn.norm.weight'))
-        state[name] = p.detach().to(torch.float32 if keep else torch.bfloat16).contiguous().cpu()
-    parts, size = [{}], 0
-    for name in sorted(state):
-        n = state[name].numel() * state[name].element_size()
-        if size + n > 15_000_000:
-            parts.append({})
-            size = 0
-        parts[-1][name] = state[name]
-        size += n
-    index = {}
-    for i, part in enumerate(parts):
-        file = f'model-{i + 1:05d}-of-{len(parts):05d}.safetensors'
-        save_file(part, os.path.join(folder, file), metadata={'format': 'pt'})
-        index.update({name: file for name in part})
-    total = sum(t.numel() * t.element_size() for t in state.values())
-    files = {
-        'model.safetensors.index.json': {'metadata': {'total_size': total}, 'weight_map': index},
-        'config.json': config.published(),
-        'preprocessor_config.json': {
-            'size': {'shortest_edge': 16384, 'longest_edge': 65536}, 'patch_size': 16, 'temporal_patch_size': 2, 'merge_size': 2,
-            'image_mean': [0.5] * 3, 'image_std': [0.5] * 3, 'image_processor_type': 'Qwen2VLImageProcessorFast',
-            'processor_class': 'Qwen3VLProcessor'},
-    }
-    for name, value in files.items():
-        with open(os.path.join(folder, name), 'w') as f:
-            json.dump(value, f, indent=1)
-    with open(tokenizer) as f, open(os.path.join(folder, 'tokenizer.json'), 'w') as g:
-        g.write(f.read())
-
-
-@torch.no_grad()
-def answer(model, text, pictures, prompts, n_image, device, longest=110):
-    """Greedy answers to pictures of one size; prompts of one length are decoded together, the whole text again for each token."""
-    out = [None] * len(prompts)
-    groups = {}
-    for i, p in enumerate(prompts):
-        groups.setdefault(len(text.prompt(p, n_image)), []).append(i)
-    for members in groups.values():
-        x = normalised(torch.from_numpy(pictures[members]), device)
-        ids = torch.tensor([text.prompt(prompts[i], n_image) for i in members], device=device)
-        start, done = ids.shape[1], torch.zeros(len(members), dtype=torch.bool, device=device)
-        for _ in range(longest):
-            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == 'cuda'):
-                h = model(ids, x, len(text.head))[0]
-                logits = model.logits(h[:, -1]).float()
-            logits[:, text.size:] = -1e9
-            step = torch.where(done, text.end, logits.argmax(-1))
-            ids = torch.cat((ids, step[:, None]), 1)
-            done |= step == text.end
-            if done.all():
-                break
-        for i, row in zip(members, ids[:, start:].tolist()):
-            row = row[:row.index(text.end)] if text.end in row else row
-            out[i] = text.t.decode(row, skip_special_tokens=True)
-    return out
-
-
-def distance(a, b):
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
-        before, row[0] = row[0], i
-        for j, y in enumerate(b, 1):
-            before, row[j] = row[j], min(before + (x != y), row[j] + 1, row[j - 1] + 1)
-    return row[-1]
-
-
-def evaluate(model, text, args, device, n=256, split=data.HELD_OUT, show=0):
-    """Figures by bucket and task on pictures of the split: character error rate of readings, share of right answers of the rest."""
-    generator = data.Generator(data.library(args.library), args.assets, split)
-    right, total, figures = {}, {}, {}
-    model.eval()
-    for b, (H, W, task, _, _) in enumerate(BUCKETS):
-        pictures, _, _, items = make_batch(generator, text, b, n, 777, b << 20)
-        got = answer(model, text, pictures, [i[1] for i in items], H * W // 1024, device)
-        for g, (kind, prompt, want) in zip(got, items):
-            key = f'{kind} {H}x{W}' if kind == 'read' else kind
-            points = distance(g, want) if kind == 'read' else int(g.strip().lower() == want.strip().lower())
-            right[key] = right.get(key, 0) + points
-            total[key] = total.get(key, 0) + (len(want) if kind == 'read' else 1)
-        for g, item in list(zip(got, items))[:show]:
-            print('   ', item[1], '|', repr(item[2]), '|', repr(g))
-    model.train()
-    for key in total:
-        figures[key] = right[key] / total[key]
-    return figures
-
-
-def main():
+def parse():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument('--assets', required=True)
     a.add_argument('--tokenizer', required=True)
     a.add_argument('--out', required=True)
-    a.add_argument('--minutes', type=float, default=15)
-    a.add_argument('--lr', type=float, default=2e-3)
+    a.add_argument('--seconds', type=float, default=900, help='of training, from the start of this program')
+    a.add_argument('--lr', type=float, default=1.2e-3)
     a.add_argument('--threads', type=int, default=(os.cpu_count() or 2), help='processes that draw')
     a.add_argument('--library', help='libpictures.so, when it was built elsewhere')
-    a.add_argument('--resume', action='store_true')
-    a.add_argument('--layers', type=int, default=8, help='of the decoder; every fourth is full attention')
-    a.add_argument('--vision-layers', type=int, default=8)
-    a.add_argument('--course', choices=COURSES, default='all')
+    a.add_argument('--start', help='exported folder to begin with')
+    a.add_argument('--head', help='head.pt to begin with')
+    a.add_argument('--level', type=float, default=0.03, help='of the course at the beginning')
+    a.add_argument('--reading', type=float, default=0.62, help='share of the batches that are readings')
+    a.add_argument('--layers', type=int, default=6, help='of the decoder')
+    a.add_argument('--interval', type=int, default=2, help='every such layer is full attention')
+    a.add_argument('--vision-layers', type=int, default=6)
     a.add_argument('--tokens', type=int, default=65536, help='size of a batch')
-    a.add_argument('--compile', action='store_true')
+    a.add_argument('--eval', type=int, default=256, help='held-out pictures for each size at the end')
     a.add_argument('--seed', type=int, default=1)
-    args = a.parse_args()
-    global BUCKETS, TOKENS
-    BUCKETS, TOKENS = COURSES[args.course], args.tokens
+    return a.parse_args()
+
+
+def optimizer_of(modules, lr, device):
+    params = [p for m in modules for p in m.parameters()]
+    decay, rest = [p for p in params if p.ndim >= 2], [p for p in params if p.ndim < 2]
+    fused = {'fused': True} if device.type == 'cuda' else {}
+    return params, torch.optim.AdamW([{'params': decay, 'weight_decay': 0.05}, {'params': rest, 'weight_decay': 0}], lr=lr, betas=(0.9, 0.95), **fused)
+
+
+def step_losses(model, head, batch, first, with_next, dense):
+    """One batch forward.  ->  loss, and the row of STATS (all but progress)"""
+    reading = batch.task == data.READING
+    rows = model.model.visual(batch.pictures)
+    h, e, cos, sin = model.read_rows(batch.ids, rows, batch.height // 32, batch.width // 32, first)
+    main, right, ahead = answer_loss(model, h, e, cos, sin, batch, with_next)
+    marked, found = marks_loss(head, rows, batch.marks, reading)
+    loss = main + dense * marked + (0.3 * ahead if with_next else 0)
+    one, zero = torch.ones_like(right), torch.zeros_like(right)
+    told = [main.detach(), right, found, one]
+    row = (told + [zero] * 4 if reading else [zero] * 4 + told) + ([ahead.detach(), one] if with_next else [zero, zero])
+    return loss, torch.stack([x.float() for x in row])
+
+
+def on_device(batch, device):
+    move = lambda x: x.to(device, non_blocking=True) if torch.is_tensor(x) else x
+    x = damaged(batch.pictures, batch.damage, device)  # the damage is read on the host
+    return type(batch)(*map(move, batch._replace(pictures=x)))
+
+
+class Log:
+    """A line on the screen and in log.csv every ten seconds."""
+
+    def __init__(self, folder, world):
+        self.file = open(os.path.join(folder, 'log.csv'), 'a', newline='', buffering=1)  # a line at a time: a killed run keeps it
+        self.csv, self.world = csv.writer(self.file), world
+        if not self.file.tell():
+            self.csv.writerow(['seconds', 'step', 'pictures', 'level', 'lr', 'read_loss', 'read_right', 'letters_found', 'shape_loss',
+                               'shape_right', 'objects_found', 'next_loss', 'norm', 'skipped', 'held_out_right'])
+        self.begin = self.told = time.time()
+        self.fresh()
+
+    def fresh(self):
+        self.sums, self.norm, self.pictures, self.waited = collections.Counter(), 0.0, 0, 0.0
+
+    def due(self):
+        return time.time() - self.told > 10
+
+    def write(self, step, total, level, lr, skipped, held_out):
+        s, now = self.sums, time.time()
+        share = lambda a, b: s[a] / s[b] if s[b] else float('nan')
+        row = [share('read', 'readings'), share('read_right', 'readings'), share('found', 'readings'), share('shapes', 'shape_batches'),
+               share('shapes_right', 'shape_batches'), share('objects', 'shape_batches'), share('next', 'next_batches')]
+        span = now - self.told
+        print(f'{now - self.begin:5.0f} s  step {step}  {total / 1e6:.2f} M, {self.pictures / span:.0f}/s, waited {100 * self.waited / span:.0f} %  '
+              f'level {level:.2f}  read {row[0]:.3f} {100 * row[1]:.1f} % letters {100 * row[2]:.1f} %  shapes {row[3]:.3f} {100 * row[4]:.1f} % '
+              f'objects {100 * row[5]:.1f} %  next {row[6]:.2f}  norm {self.norm:.2f}  skipped {skipped}  held out {100 * held_out:.1f} %', flush=True)
+        self.csv.writerow([round(now - self.begin, 1), step, total, round(level, 3), f'{lr:.2e}', *[round(x, 4) for x in row], round(self.norm, 3), skipped, round(held_out, 4)])
+        self.told = now
+        self.fresh()
+
+
+def main():
+    args = parse()
+    begin = time.time()
     world, rank = int(os.environ.get('WORLD_SIZE', 1)), int(os.environ.get('RANK', 0))
     device = torch.device('cuda', rank) if torch.cuda.is_available() else torch.device('cpu')
-    if world > 1:
-        torch.cuda.set_device(rank)
-        dist.init_process_group('nccl')
+    level = multiprocessing.Value('d', args.level)
     torch.manual_seed(args.seed)
     # What is not bf16 is f32 on purpose (the delta rule's state and its triangular system).
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     os.makedirs(args.out, exist_ok=True)
-    text = Text(args.tokenizer)
-    config = text.config(n_layers=args.layers, v_depth=args.vision_layers)
-    model = Model(config).to(device)
-    decay = [p for p in model.parameters() if p.ndim >= 2]
-    rest = [p for p in model.parameters() if p.ndim < 2]
-    fused = {'fused': True} if device.type == 'cuda' else {}
-    optimizer = torch.optim.AdamW([{'params': decay, 'weight_decay': 0.05}, {'params': rest, 'weight_decay': 0}], lr=args.lr, betas=(0.9, 0.95), **fused)
-    path = os.path.join(args.out, 'checkpoint.pt')
-    step = pictures = 0
-    if args.resume and os.path.exists(path):
-        saved = torch.load(path, map_location=device)
-        model.load_state_dict(saved['model'])
-        optimizer.load_state_dict(saved['optimizer'])
-        step, pictures = saved['step'], saved['pictures']
-    if rank == 0:
-        n = sum(p.numel() for p in model.parameters())
-        print(f'{n / 1e6:.2f} M parameters, {world} GPU(s), {args.threads} drawing processes', flush=True)
-    loader = iter(torch.utils.data.DataLoader(Series(args, rank, args.seed + step), batch_size=None, prefetch_factor=4,
+    loader = iter(torch.utils.data.DataLoader(Series(args, rank, level, args.reading), batch_size=None, prefetch_factor=3,
                                               num_workers=max(1, args.threads // world), pin_memory=device.type == 'cuda'))
-    params = list(model.parameters())
-    loss_fn = torch.compile(loss_of, dynamic=False) if args.compile else loss_of
-    log_file = open(os.path.join(args.out, 'log.csv'), 'a', newline='', buffering=1)  # a line at a time: a killed run keeps its log
-    log = csv.writer(log_file)
-    begin = told = time.time()
-    sums, since, waited = [0.0] * len(BUCKETS), [0] * len(BUCKETS), 0.0
-    seen, saved_at = 0, begin
-    while True:
-        progress = torch.tensor((time.time() - begin) / (args.minutes * 60), device=device)
-        if world > 1:
-            dist.broadcast(progress, 0)
-        progress = progress.item()
-        if progress >= 1:
-            break
+    if world > 1:
+        torch.cuda.set_device(rank)
+        dist.init_process_group('nccl')
+    text = Text(args.tokenizer)
+    config = text.config(n_layers=args.layers, v_depth=args.vision_layers, full_interval=args.interval)
+    model, head = Model(config), MarksHead(config.d_model)
+    if args.start:
+        start_from(model, args.start)
+    if args.head:
+        head.load_state_dict(torch.load(args.head, map_location='cpu'))
+    model, head = model.to(device), head.to(device)
+    params, optimizer = optimizer_of((model, head), args.lr, device)
+    guard = Guard(params, optimizer, len(STATS), world, device)
+    first = len(text.head)
+    checked = held_out_readings(text, args, device, args.eval) if rank == 0 else None
+    log, course = Log(args.out, world), Course(level)
+    if rank == 0:
+        print(f'{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {world} GPU(s), {args.threads} drawing processes, torch {torch.__version__}, '
+              f'{time.time() - begin:.0f} s', flush=True)
+    step = pictures = 0
+    progress, held_out, saved_at, checked_at = 0.0, float('nan'), time.time(), time.time()
+    while progress < 1:
         t = time.time()
-        b, drawn, ids, mask = next(loader)
-        waited += time.time() - t
-        x, ids, mask = normalised(drawn, device), ids.to(device, non_blocking=True), mask.to(device, non_blocking=True)
+        batch = on_device(next(loader), device)
+        log.waited += time.time() - t
+        lr = args.lr * rate(progress) * guard.calm
         for g in optimizer.param_groups:
-            g['lr'] = args.lr * rate(progress, 0.03)
+            g['lr'] = lr
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == 'cuda'):
-            loss, main_loss, mtp_loss = loss_fn(model, ids, x, len(text.head), mask)
-        optimizer.zero_grad(set_to_none=True)
+            loss, told = step_losses(model, head, batch, first, step % 3 == 0, 1 - 0.7 * progress)
+        guard.clear()
         loss.backward()
-        # All gradients in one row: one sum over the GPUs, one norm. A batch whose gradient overflows must not end the run: it counts as zero.
-        grads = [p.grad for p in params]
-        flat = torch.cat([g.reshape(-1) for g in grads])
-        if world > 1:
-            dist.all_reduce(flat)
-            flat /= world
-        norm = flat.norm()
-        flat = torch.where(torch.isfinite(norm), flat * (1.0 / norm.clamp(min=1.0)), torch.zeros_like(flat))
-        parts = flat.split([g.numel() for g in grads])
-        torch._foreach_copy_(grads, [x.view_as(g) for x, g in zip(parts, grads)])
-        optimizer.step()
+        guard.step(told, (time.time() - begin) / args.seconds)
         step += 1
-        pictures += len(x) * world
-        seen += len(x) * world
-        sums[b] += main_loss.item() if step % 10 == 0 else 0
-        since[b] += step % 10 == 0
-        now = time.time()
-        if rank == 0 and now - told > 10:
-            losses = [s / n if n else float('nan') for s, n in zip(sums, since)]
-            print(f'{now - begin:6.0f} s  step {step}  {pictures / 1e6:.2f} M pictures, {seen / (now - told):.0f}/s, waited {100 * waited / (now - told):.0f} %  '
-                  f'loss ' + ' '.join(f'{x:.3f}' for x in losses) + f'  mtp {mtp_loss.item():.2f}', flush=True)
-            log.writerow([round(now - begin, 1), step, pictures, *[round(x, 4) for x in losses], round(mtp_loss.item(), 4)])
-            sums, since, waited, seen, told = [0.0] * len(BUCKETS), [0] * len(BUCKETS), 0.0, 0, now
-        if rank == 0 and now - saved_at > 120:
-            saved_at = now
-            torch.save({'model': model.state_dict(), 'optimizer': optimizer.state_dict(), 'step': step, 'pictures': pictures}, path)
-            export(model, config, args.tokenizer, os.path.join(args.out, 'export'))
+        pictures += len(batch.ids) * world
+        log.pictures += len(batch.ids) * world
+        for norm, values in guard.finished():  # of earlier steps, the same on every GPU
+            stats = dict(zip(STATS, values))
+            progress = max(progress, stats['progress'] / world)
+            course.told(progress, stats)
+            log.norm = norm
+            if math.isfinite(sum(values)):
+                log.sums.update(stats)
+        if rank == 0:
+            if time.time() - checked_at > 20:
+                held_out, checked_at = checked(model), time.time()
+            if log.due():
+                log.write(step, pictures, level.value, lr, guard.skipped, held_out)
+            if time.time() - saved_at > 60:
+                saved_at = time.time()
+                export(model, config, args.tokenizer, os.path.join(args.out, 'export'))
     del loader
     if rank == 0:
-        torch.save({'model': model.state_dict(), 'optimizer': optimizer.state_dict(), 'step': step, 'pictures': pictures}, path)
+        log.write(step, pictures, level.value, lr, guard.skipped, checked(model))
         export(model, config, args.tokenizer, os.path.join(args.out, 'export'))
-        figures = evaluate(model, text, args, device, show=6)
+        torch.save({k: v.to(torch.bfloat16).cpu() for k, v in head.state_dict().items()}, os.path.join(args.out, 'head.pt'))
+    figures = evaluate(model, text, args, device, args.eval, rank, world, show=8)
+    if rank == 0:
         with open(os.path.join(args.out, 'figures.json'), 'w') as f:
-            json.dump({'minutes': (time.time() - begin) / 60, 'steps': step, 'pictures': pictures, 'held_out': figures}, f, indent=1)
-        for key, value in figures.items():
+            json.dump({'seconds': time.time() - begin, 'steps': step, 'pictures': pictures, 'held_out': figures}, f, indent=1)
+        for key, value in sorted(figures.items()):
             print(f'{key:16} {"character error rate" if key.startswith("read") else "right"} {100 * value:.2f} %', flush=True)
-        print('done', flush=True)
+        if device.type == 'cuda':
+            print(f'memory {torch.cuda.max_memory_allocated() / 1e9:.1f} GB')
+        print(f'done after {time.time() - begin:.0f} s', flush=True)
     if world > 1:
         dist.barrier()
         dist.destroy_process_group()
