@@ -13,5 +13,5 @@ export type { GenerationOptions } from './options.js';
 export type { ImageInput, PixelsLike } from './inputs.js';
 export type { Message, ContentPart, TextPart, ImagePart, ImageUrlPart } from './messages.js';
 export type { DeviceInfo, ProbeResult } from './rpc.js';
-export type { ModelInfo, EngineMemory, EngineTimings } from './engine.js';
+export type { ModelInfo, EngineMemory, EngineTimings } from './results.js';
 export type { OpenAIClient, ChatCompletion, ChatCompletionChunk, ChatCompletionParams, ChatCompletionStream } from './openai.js';

@@ -1,7 +1,7 @@
 // An open model as the API's parts share it: the client of its worker, what is known of it, and answers to turns.
 
 import { Client, disposedOf, type Running } from './client.js';
-import type { AnswerParams, EngineMemory, EngineTimings, ModelInfo } from './engine.js';
+import type { AnswerParams, EngineMemory, EngineTimings, ModelInfo } from './results.js';
 import { GalagoError, abortError } from './errors.js';
 import type { PageHost, WorkerSource } from './host_page.js';
 import { prepareImage } from './inputs.js';

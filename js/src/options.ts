@@ -1,6 +1,6 @@
 // Options of an answer under the names of Transformers.js and of OpenAI, checked, to the engine's.
 
-import type { AnswerParams } from './engine.js';
+import type { AnswerParams } from './results.js';
 import { GalagoError } from './errors.js';
 import type { BaseStreamer, StoppingCriteria, StoppingFunction } from './streamers.js';
 import type { WireEvent } from './rpc.js';

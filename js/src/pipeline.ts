@@ -2,7 +2,7 @@
 
 import { Chat, type ChatOptions } from './chat.js';
 import { GalagoError } from './errors.js';
-import type { EngineMemory, ModelInfo } from './engine.js';
+import type { EngineMemory, ModelInfo } from './results.js';
 import type { PageHost } from './host_page.js';
 import type { ImageInput } from './inputs.js';
 import { isMessages, readMessages, type Message, type Turn } from './messages.js';

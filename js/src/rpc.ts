@@ -1,7 +1,7 @@
 // What crosses between the page and the worker: one typed union each way. Every request has a number; its answer, its events and
 // its end carry the same.
 
-import type { AnswerParams, EngineMemory, EngineResult, ModelInfo } from './engine.js';
+import type { AnswerParams, EngineMemory, EngineResult, ModelInfo } from './results.js';
 import type { WireError } from './errors.js';
 import type { ModelSource, ProgressEvent as StoreEvent, SourceOptions } from './store/types.js';
 import type { WasmSource } from './wasm.js';
@@ -83,7 +83,11 @@ export interface Answer extends EngineResult {
 /** Events while a request runs. */
 export type WireEvent =
   | StoreEvent
-  | { status: 'load' | 'vision' | 'prefill'; progress: number }
+  /** Per cent done of loading the model, of seeing the pictures, of reading the prompt. */
+  | { status: 'load'; progress: number }
+  | { status: 'vision'; progress: number }
+  | { status: 'prefill'; progress: number }
+  /** Something changed on the way: the device was lost, the GPU could not be used. */
   | { status: 'notice'; message: string; device?: DeviceInfo };
 
 export type Call =

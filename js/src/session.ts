@@ -10,10 +10,12 @@ import type { Platform } from './platform.js';
 import type { Answer, Call, DeviceInfo, Opened, OpenOptions, PicturePayload, WireEvent } from './rpc.js';
 import { obtain, resolve } from './store/index.js';
 import type { ModelSource, Resolved, SyncReader } from './store/types.js';
-import { compile } from './wasm.js';
+import { compile, Status } from './wasm.js';
 
 /** Two losses of the device within this time mean that it is of no use now. */
 const LOSS_MS = 60_000;
+/** Milliseconds by which the news of a loss may come behind its effects. */
+const LATE_MS = 200;
 
 interface Picture {
   source: PicturePayload;
@@ -290,16 +292,25 @@ export class Session {
         if (result.text.startsWith(emitted) && result.text.length > emitted.length && losses > 0) await steering.piece(result.text.slice(emitted.length));
         return { ...result, ...this.words(engine!, result, call.params.logprobs ?? 0), device: this.device, memory: engine!.memory() };
       } catch (e) {
-        if (!(e instanceof GalagoError) || e.code !== 'device_lost' || job.signal.aborted || !engine) throw e;
+        if (!engine || job.signal.aborted || !(await this.wasLost(e))) throw e;
         losses++;
         try {
           if (h) made = engine.madeIds(h).length > made.length ? engine.madeIds(h) : made;
         } catch {
           // Nothing could be read any more: the answer is made again behind what was known.
         }
-        await this.reopen(e.message, job);
+        await this.reopen(this.gpu?.failure?.message ?? 'The GPU device was lost.', job);
       }
     }
+  }
+
+  /** Calls to a device that went away fail in many ways, some of them before the device says so. */
+  private async wasLost(e: unknown): Promise<boolean> {
+    if (!(e instanceof GalagoError)) return false;
+    if (e.code === 'device_lost') return true;
+    if (!this.gpu || !['memory', 'internal', 'unsupported'].includes(e.code)) return false;
+    await Promise.race([this.gpu.lost, new Promise((resolve) => setTimeout(resolve, LATE_MS))]);
+    return this.gpu.failure?.status === Status.DeviceLost;
   }
 
   /** After a loss: the GPU once more, the CPU when it was lost a moment ago too or cannot be had. */
