@@ -224,8 +224,5 @@ galago_status cpu_backend_create(const char *isa, uint32_t n_threads, backend **
 /* The WebGPU backend on the device that the host opened (in wasm) or that `library` gives (natively; NULL = found by its usual
  * names). Errors: UNSUPPORTED (no library, no adapter: says what was looked for), MEMORY. */
 galago_status webgpu_backend_create(const char *library, backend **out, error *e);
-/* Runs a small known computation and compares it with the portable C ops. Errors: INTERNAL (the device computes wrongly: says
- * where), UNSUPPORTED (this host cannot wait for the result). */
-galago_status webgpu_self_test(backend *b, error *e);
 
 #endif

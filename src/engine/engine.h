@@ -46,10 +46,6 @@ static inline const model_config *config_of(const galago_model *m) { return mode
 galago_status model_lock(const galago_model *m, error *e);
 void model_unlock(const galago_model *m);
 
-/* Makes m->backend: the CPU, the GPU, or with AUTO the GPU where there is a real one that computes rightly, else the CPU.
- * Errors: UNSUPPORTED (a GPU was asked for: says why there is none), ARGUMENT, MEMORY. (device.c) */
-galago_status choose_backend(galago_model *m, const galago_model_params *p, error *e);
-
 /* Largest picture, in patches, that a context of n_ctx tokens can be asked to look at under these limits. */
 uint32_t most_patches(const preprocess_params *p, uint32_t n_ctx);
 /* Context length in force for a request of n_ctx (0 = default). */

@@ -1,6 +1,6 @@
 /* Opening a model: from a name to weights on a backend. */
 #define _GNU_SOURCE
-#include "engine/engine.h"
+#include "engine/device.h"
 
 #include "base/filemap.h"
 #include <math.h>
@@ -181,7 +181,10 @@ static galago_status find_runs(galago_model *m, size_t n_vocab, error *e)
 
 struct galago_opening {
     galago_model *m;
-    model_loader *loader;
+    device_choice *device;
+    model_config config;   /* until there is a loader */
+    model_options options;
+    model_loader *loader;  /* once the device is known to compute rightly */
     double spent_ms;
     char *path; /* for messages */
 };
@@ -197,24 +200,24 @@ static uint32_t converting_threads(const galago_model_params *p)
 static galago_status begin_opening(galago_opening *o, const galago_model_params *p, error *e)
 {
     galago_model *m = o->m;
-    model_config config;
+    model_config *c = &o->config;
     galago_status s;
-    if ((s = choose_backend(m, p, e))) return s;
+    if ((s = device_choose(m, p, &o->device, e))) return s;
     if ((s = weights_open(o->path, p->mmproj, &m->weights, e))) return s;
-    if ((s = model_config_read(m->weights, &config, e))) goto name_it;
-    if ((s = weights_tokenizer(m->weights, config.text.n_vocab, &m->tokenizer, e))) goto name_it;
-    if ((s = model_config_find_ids(&config, m->tokenizer, e))) goto name_it;
-    if (config.vision.n_layers && (s = limit_pixels(&config.preprocess, p->min_pixels, p->max_pixels, e)))
+    if ((s = model_config_read(m->weights, c, e))) goto name_it;
+    if ((s = weights_tokenizer(m->weights, c->text.n_vocab, &m->tokenizer, e))) goto name_it;
+    if ((s = model_config_find_ids(c, m->tokenizer, e))) goto name_it;
+    if (c->vision.n_layers && (s = limit_pixels(&c->preprocess, p->min_pixels, p->max_pixels, e)))
         return s;
-    if ((s = check_memory(m->weights, &config, p, o->m->backend->batch, e))) goto name_it;
-    if ((s = find_runs(m, config.text.n_vocab, e))) goto name_it;
-    const model_options options = {
+    if ((s = check_memory(m->weights, c, p, o->m->backend->batch, e))) goto name_it;
+    if ((s = find_runs(m, c->text.n_vocab, e))) goto name_it;
+    o->options = (model_options){
         .dtype = p->dtype,
         .n_threads = converting_threads(p),
         .progress = p->progress,
         .progress_user = p->progress_user,
     };
-    return model_load_begin(m->backend, m->weights, &config, &options, &o->loader, e);
+    return device_test_begin(o->device, m, c, p->dtype, e);
 name_it:
     fail_prefix(e, o->path);
     return s;
@@ -257,11 +260,15 @@ galago_status galago_model_open_step(galago_opening *o, galago_model **out, gala
     error_clear(e);
     *out = NULL;
     double started = time_ms();
-    galago_status s = model_load_step(o->loader, &o->m->network, e);
+    galago_model *m = o->m;
+    galago_status s = GALAGO_OK;
+    bool device_failed = !o->loader && (s = device_test_step(o->device, m, e));
+    if (!s && !o->loader) s = model_load_begin(m->backend, m->weights, &o->config, &o->options, &o->loader, e);
+    if (!s) s = model_load_step(o->loader, &m->network, e);
     o->spent_ms += time_ms() - started;
     if (s == GALAGO_PENDING) return s;
     if (s) {
-        if (s != GALAGO_CANCELLED) fail_prefix(e, o->path);
+        if (s != GALAGO_CANCELLED && !device_failed) fail_prefix(e, o->path);
         galago_model_open_abandon(o);
         return s;
     }
@@ -276,6 +283,7 @@ void galago_model_open_abandon(galago_opening *o)
 {
     if (!o) return;
     model_loader_destroy(o->loader);
+    device_choice_destroy(o->device);
     galago_model_close(o->m);
     free(o->path);
     free(o);
@@ -288,12 +296,13 @@ galago_status galago_model_open(const char *name, const galago_model_params *par
     galago_opening *o;
     galago_status s = galago_model_open_begin(name, params, &o, e);
     if (s) return s;
-    backend *b = o->m->backend;
-    while ((s = galago_model_open_step(o, out, e)) == GALAGO_PENDING)
+    while ((s = galago_model_open_step(o, out, e)) == GALAGO_PENDING) {
+        backend *b = o->m->backend; /* (the CPU's, when the GPU has failed its test) */
         if ((s = b->ops->wait(b, e))) {
             galago_model_open_abandon(o);
             return s;
         }
+    }
     return s;
 }
 
