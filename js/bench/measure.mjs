@@ -40,13 +40,19 @@ async function text(vl, n_tokens, n_decode) {
 }
 
 // All measurements once, interleaved, so that a machine that drifts drifts for all.
-async function once(vl, image) {
+async function once(vl, image, step) {
   let shown = null;
   if (image) {
+    await step('picture');
     await vl.reset();
     [shown] = await vl(image, { prompt: QUESTION, ignore_eos: true, max_new_tokens: 1 });
   }
-  const long = await text(vl, 1024, 1), short = await text(vl, 256, DECODE_TOKENS), far = await text(vl, 2048, DECODE_TOKENS);
+  await step('1,024 tokens');
+  const long = await text(vl, 1024, 1);
+  await step('256 tokens and decode');
+  const short = await text(vl, 256, DECODE_TOKENS);
+  await step('2,048 tokens and decode');
+  const far = await text(vl, 2048, DECODE_TOKENS);
   return {
     image_ms: shown?.timings.image_ms ?? 0, vision_ms: shown?.timings.vision_ms ?? 0, first_token_ms: shown?.timings.first_token_ms ?? 0,
     prompt_tokens: shown?.prompt_tokens ?? 0,
@@ -63,12 +69,10 @@ export async function measure(galago, options, say = () => {}) {
   try {
     const { info } = vl;
     const image = info.has_vision ? picture() : null;
-    say('warm up', 0);
-    await once(vl, image); // pipelines, caches; not counted
+    await once(vl, image, (part) => say(`warm up, ${part}`, 0)); // pipelines, caches; not counted
     const seen = [];
     for (let i = 0; i < reps; i++) {
-      say('measure', i / reps);
-      seen.push(await once(vl, image));
+      seen.push(await once(vl, image, (part) => say(`measure, ${part}`, i / reps)));
     }
     const of = (key) => median(seen.map((s) => s[key]));
     const last = seen.at(-1);
