@@ -1,5 +1,6 @@
 # Galago: make (library and command), make test, make demo, make install. No configure step.
 #
+#   make js                                    the engine as wasm and the npm package, in js/dist
 #   make BUILD=build-clang CC=clang            another compiler
 #   make BUILD=build-asan SANITIZE=address,undefined   with sanitizers
 #
@@ -91,11 +92,17 @@ test-quick:
 	$(MAKE) --no-print-directory tests
 	@tests/run.sh $(BUILD) quick
 
-# make demo: the demo model describes a picture.
+# make demo: the demo model describes a picture, here and in a page.
 demo:
 	@tools/deps.sh build
 	$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) tools/demo.sh
+
+# The npm package: the engine as WebAssembly, page, worker and Node.js code.
+.PHONY: js
+js: wasm
+	@tools/deps.sh js
+	@cd js && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --loglevel=error --no-audit --no-fund; } && node build.mjs
 
 # Every tests/fuzz/*.c is a libFuzzer target; SECONDS_EACH for each.
 SECONDS_EACH ?= 60

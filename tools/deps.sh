@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes sure that the libraries of the build are there. As root on a Debian system it installs what is missing; elsewhere it
-# says exactly what to install. Usage: deps.sh [build|test|wasm]
+# says exactly what to install. Usage: deps.sh [build|test|wasm|js|browsers]
 set -eu
 want=${1:-build}
 missing=
@@ -23,6 +23,17 @@ if [ "$want" = wasm ]; then
     need libclang-rt-19-dev-wasm32 test -e /usr/lib/llvm-19/lib/clang/19/lib/wasi/libclang_rt.builtins-wasm32.a
     need brotli command -v brotli
 fi
+if [ "$want" = js ]; then
+    need nodejs command -v node
+    need npm command -v npm
+fi
+if [ "$want" = browsers ]; then
+    need chromium command -v chromium
+    need firefox-esr command -v firefox-esr
+    need webkit2gtk-driver command -v WebKitWebDriver
+    need xvfb command -v Xvfb
+    need mesa-vulkan-drivers test -e /usr/share/vulkan/icd.d/lvp_icd.x86_64.json
+fi
 if [ "$want" = test ]; then
     need clang sh -c 'command -v clang'
     need libclang-rt-14-dev sh -c 'echo "int main(void){return 0;}" | clang -fsanitize=address -x c - -o /dev/null'
@@ -30,7 +41,13 @@ if [ "$want" = test ]; then
     need nodejs command -v node
     need npm command -v npm
 fi
-[ -n "$missing" ] || exit 0
+if [ -z "$missing" ]; then
+    if [ "$want" = js ] && ! node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)'; then
+        echo "The package needs Node.js 20 or newer; this is $(node --version). nodejs.org has it." >&2
+        exit 1
+    fi
+    exit 0
+fi
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "Installing:$missing"
     apt-get update -qq >/dev/null 2>&1 || true
