@@ -2,18 +2,24 @@
 // 'driven' suites lie in driven/ and use a page from outside, as people do; the others lie in suites/ and run inside the page.
 const where = (browser, device, mode, ...suites) => suites.map((suite) => [browser, device, mode, suite]);
 
+// Software GPUs compile each pipeline in seconds: a model takes a minute to load there, so these run with --long alone.
+const long = (entries) => entries.map((entry) => [...entry, 'long']);
+
 export const plan = [
-  ...where('chromium', 'gpu', 'plain', 'probe', 'words', 'api', 'abort', 'lost'),
+  ...where('chromium', 'gpu', 'plain', 'probe', 'words'),
+  ...long(where('chromium', 'gpu', 'plain', 'lost')),
   ...where('chromium', 'cpu', 'plain', 'words', 'inputs', 'api', 'abort', 'errors', 'smooth', 'worker', 'store'),
   ...where('chromium', 'cpu', 'csp', 'probe', 'words', 'inputs'),
   ...where('chromium', 'cpu', 'isolated', 'probe', 'words', 'abort', 'memory'),
-  ...where('chromium', 'cpu', 'driven', 'demo', 'examples'),
-  ...where('firefox', 'gpu', 'plain', 'probe', 'words', 'api', 'lost'),
+  ...where('chromium', 'cpu', 'driven', 'demo', 'downloads', 'extension', 'examples'),
+  ...where('firefox', 'gpu', 'plain', 'probe'),
+  ...long(where('firefox', 'gpu', 'plain', 'words', 'lost')),
   ...where('firefox', 'cpu', 'plain', 'words', 'inputs', 'errors', 'worker', 'store'),
   ...where('firefox', 'cpu', 'isolated', 'probe', 'words'),
-  ...where('webkit', 'cpu', 'plain', 'probe', 'words', 'inputs', 'api', 'abort', 'errors', 'worker', 'store'),
+  ...where('webkit', 'cpu', 'plain', 'store', 'probe', 'words', 'inputs', 'api', 'abort', 'errors', 'worker'),
   ...where('webkit', 'cpu', 'csp', 'words'),
   ...where('webkit', 'cpu', 'isolated', 'probe'),
-  ...where('node', 'gpu', 'none', 'probe', 'words', 'api', 'lost'),
+  ...where('node', 'gpu', 'none', 'probe'),
+  ...long(where('node', 'gpu', 'none', 'words', 'lost')),
   ...where('node', 'cpu', 'none', 'words', 'api', 'abort', 'errors'),
 ];

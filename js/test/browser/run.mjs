@@ -3,7 +3,8 @@
 //   node js/test/browser/run.mjs [--browsers chromium,firefox,webkit,node] [--quick] [--long] [--suite NAME] [--only TEXT] [--device cpu|gpu] [--facts]
 //
 // Prints each failure, one line for each suite and, last, "N passed, N failed". Exit status 1 when something failed.
-// --quick leaves out the long tests; --long (or LONG=1) makes the thousand calls of the memory test; --only runs the tests whose name contains TEXT; --facts prints what the tests noted.
+// --quick leaves out the long tests; --long (or LONG=1) makes the thousand
+// calls of the memory test and runs what takes minutes on a software GPU; --only runs the tests whose name contains TEXT; --facts prints what the tests noted.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -39,8 +40,8 @@ if (!existsSync(stamp) || statSync(stamp).mtimeMs < statSync(`${here}package-loc
   execFileSync('touch', [stamp]);
 }
 
-const wanted = plan.filter(([browser, device, , suite]) =>
-  drivers[browser] && (!options.suite || options.suite.split(',').includes(suite)) && (!options.device || options.device === device));
+const wanted = plan.filter(([browser, device, , suite, isLong]) =>
+  drivers[browser] && (!isLong || options.long) && (!options.suite || options.suite.split(',').includes(suite)) && (!options.device || options.device === device));
 
 // What the native program says goes to the pages as a file.
 const generated = mkdtempSync(path.join(tmpdir(), 'galago-expected-'));

@@ -16,7 +16,12 @@ export type Report =
 const say = (r: Report): void => (postMessage as (m: Report) => void)(r);
 
 async function load(o: Extract<Order, { do: 'load' }>): Promise<void> {
-  if (o.estimate) Object.defineProperty(navigator.storage, 'estimate', { value: async () => o.estimate, configurable: true });
+  if (o.estimate) {
+    const estimate = { value: async () => o.estimate, configurable: true };
+    // Where there is no StorageManager it is as if there were one.
+    if (navigator.storage as StorageManager | undefined) Object.defineProperty(navigator.storage, 'estimate', estimate);
+    else Object.defineProperty(navigator, 'storage', { value: Object.defineProperty({}, 'estimate', estimate), configurable: true });
+  }
   const stop = new AbortController();
   const began = performance.now();
   let storage = '';
@@ -54,6 +59,7 @@ async function act(o: Order): Promise<void> {
       opfs: root !== undefined && 'createSyncAccessHandle' in File,
       'opfs-pieces': root !== undefined && 'createWritable' in File,
       'cache-api': 'caches' in globalThis,
+      estimate: Boolean((navigator.storage as Partial<StorageManager> | undefined)?.estimate),
       locks: 'locks' in navigator,
       fileReaderSync: 'FileReaderSync' in globalThis,
     } });

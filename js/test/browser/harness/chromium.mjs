@@ -10,7 +10,7 @@ const binary = () => process.env.CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chr
 export const missing = () => (binary() ? [] : ['chromium']);
 
 const flags = [
-  '--no-sandbox', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--enable-features=Vulkan', '--ignore-gpu-blocklist',
+  '--no-sandbox',
   '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run', '--disable-quic',
   '--enable-precise-memory-info', '--js-flags=--expose-gc',
   // Else a measurement of all heaps waits for a collection that nobody asked for: 20 s each.
@@ -19,11 +19,18 @@ const flags = [
   '--disable-background-timer-throttling', '--disable-backgrounding-occluded-windows', '--disable-renderer-backgrounding',
 ];
 
-export async function launch() {
+// What only a GPU run needs: without it `device: 'auto'` takes the CPU, as it does on a machine without a GPU.
+const gpuFlags = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--enable-features=Vulkan', '--ignore-gpu-blocklist'];
+
+// `extension`: a folder to load as an unpacked extension.
+export async function launch({ device = 'cpu', extension } = {}) {
   const { chromium } = await import('playwright-core');
   const profile = await mkdtemp(path.join(tmpdir(), 'galago-chromium-'));
+  const args = process.env.CHROMIUM_FLAGS?.split(' ') ?? [...flags, ...(device === 'gpu' ? gpuFlags : [])];
+  if (extension) args.push(`--disable-extensions-except=${extension}`, `--load-extension=${extension}`);
   const context = await chromium.launchPersistentContext(profile, {
-    executablePath: binary(), headless: true, args: process.env.CHROMIUM_FLAGS?.split(' ') ?? flags, viewport: { width: 1280, height: 800 },
+    executablePath: binary(), headless: true, args, viewport: { width: 1280, height: 800 },
+    ...(extension ? { ignoreDefaultArgs: ['--disable-extensions'] } : {}),
   });
   const version = context.browser()?.version() ?? '';
   return {
