@@ -299,7 +299,7 @@ export class Session {
         } catch {
           // Nothing could be read any more: the answer is made again behind what was known.
         }
-        await this.reopen(this.gpu?.failure?.message ?? 'The GPU device was lost.', job);
+        await this.reopen((this.gpu?.failure?.message ?? 'The GPU device was lost').replace(/\.?$/, '.'), job);
       }
     }
   }
