@@ -84,7 +84,8 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/libgalago.a
 # make test: everything that must hold. Installs what is missing, or says what to install.
 test:
 	@tools/deps.sh test
-	$(MAKE) --no-print-directory all tests
+	@tools/deps.sh browsers
+	$(MAKE) --no-print-directory all tests js
 	@tests/run.sh $(BUILD)
 # The test programs alone, for other compilers and for sanitizers.
 test-quick:

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs the tests and closes with one line "N passed, N failed".
-#   run.sh BUILD [quick]     programs of one build; with "quick" only they, else the command line, tokenizer and example too
+#   run.sh BUILD [quick]     programs of one build; with "quick" only they, else WebGPU, the command line, the tokenizer, the
+#                            example, the wasm module, the package and the browsers too
 # Every program prints "NAME: N passed, N failed" last; a program that ends otherwise counts as one failure.
 set -u
 build=${1:?usage: run.sh BUILD [quick]}
@@ -35,13 +36,16 @@ run() { # label, command...
     count "$label" "$output" $?
 }
 
+# Tests on a GPU skip themselves unless they are told of a WebGPU library; software adapters are too slow for every build.
+if [ -z "$quick" ] && found=$(tests/webgpu/env.sh); then eval "$found"; fi
+
 for source in tests/unit/*.c tests/ops/*.c tests/golden/*.c tests/property/*.c; do
     [ -f "$source" ] || continue
     program=$build/${source%.c}
     run "${source#tests/}" "$program"
 done
 if [ -z "$quick" ]; then
-    for script in tests/cli/run.sh tests/examples/run.sh tests/tokenizer/run.sh; do
+    for script in tests/cli/run.sh tests/examples/run.sh tests/tokenizer/run.sh tests/wasm/all.sh js/test/run.sh; do
         [ -f "$script" ] && run "${script#tests/}" sh "$script" "$build"
     done
 fi
