@@ -29,7 +29,8 @@ typedef struct group_slot {
 } group_slot;
 enum read_state { READ_FREE = 0, READ_WAITING, READ_READY, READ_FAILED };
 typedef struct read_slot {
-    wg_handle buffer; /* kept for the next read that fits */
+    wg_handle buffer; /* kept for the next read on this device that fits */
+    wg_handle device;
     uint64_t capacity;
     enum read_state state;
     bool unwanted;
@@ -157,7 +158,8 @@ static void compiled(uint32_t status, wg_handle pipeline, wg_string message, voi
     pipeline_slot *slot = &tab.pipelines[(uintptr_t)userdata1];
     tab.pending--;
     if (status != WG_SUCCESS) {
-        native_fail(GALAGO_ERR_INTERNAL, "the GPU refused a kernel", message);
+        /* (A device that was lost before this one gives up its kernels late.) */
+        if (slot->device == native.device) native_fail(GALAGO_ERR_INTERNAL, "the GPU refused a kernel", message);
         return;
     }
     slot->object = pipeline;
@@ -382,7 +384,7 @@ static void mapped(uint32_t status, wg_string message, void *userdata1, void *us
     (void)userdata2;
     read_slot *r = &tab.reads[(uintptr_t)userdata1];
     r->state = status == WG_SUCCESS ? READ_READY : READ_FAILED;
-    if (status != WG_SUCCESS) native_fail(GALAGO_ERR_DEVICE_LOST, "the GPU gave no result", message);
+    if (status != WG_SUCCESS && r->device == native.device) native_fail(GALAGO_ERR_DEVICE_LOST, "the GPU gave no result", message);
     if (!r->unwanted) return;
     if (r->state == READ_READY) native.BufferUnmap(r->buffer);
     r->state = READ_FREE;
@@ -395,7 +397,7 @@ static gpu_ticket read_place(uint64_t size)
     gpu_ticket t, empty = 0;
     for (t = 1; t < tab.n_reads; t++) {
         if (tab.reads[t].state) continue;
-        if (tab.reads[t].capacity >= size) return t;
+        if (tab.reads[t].capacity >= size && tab.reads[t].device == native.device) return t;
         if (!empty) empty = t;
     }
     read_slot *places = with_room(tab.reads, &tab.n_reads, empty ? empty : t, sizeof *places);
@@ -405,6 +407,7 @@ static gpu_ticket read_place(uint64_t size)
     read_slot *r = &places[t];
     if (r->buffer) native.BufferRelease(r->buffer);
     for (r->capacity = 256; r->capacity < size;) r->capacity *= 2;
+    r->device = native.device;
     r->buffer = make_buffer(r->capacity, WG_USE_MAP_READ | WG_USE_COPY_DST);
     if (r->buffer) return t;
     r->capacity = 0;

@@ -227,6 +227,11 @@ galago_status gpu_native_open(const char *library, error *e)
     galago_status s = GALAGO_OK;
     bool lost = native.failure.status == GALAGO_ERR_DEVICE_LOST;
     if (!native.instance) s = load_functions(library, e);
+    /* What a lost device had under way is told to its callbacks first: they count for the next one else. */
+    for (int i = 0; lost && native.in_flight && i < 1000; i++) {
+        native.InstanceProcessEvents(native.instance);
+        if (native.in_flight) nanosleep(&(struct timespec){0, 1000000}, NULL);
+    }
     if (!s) error_clear(&native.failure); /* (who it concerned has seen it, or sees it again) */
     if (!s && (!native.device || lost)) {
         /* What was made on a lost device stays until its owners release it. */
