@@ -13,7 +13,7 @@ import type { ModelSource, Resolved, SyncReader } from './store/types.js';
 import { compile, Status } from './wasm.js';
 
 /** Two losses of the device within this time mean that it is of no use now. */
-const LOSS_MS = 60_000;
+const LOSS_MS = 600_000;
 /** Milliseconds by which the news of a loss may come behind its effects. */
 const LATE_MS = 200;
 
@@ -319,7 +319,7 @@ export class Session {
     this.lastLoss = performance.now();
     this.stop();
     if (this.readers.size === 0) await this.obtain(job);
-    let failure = 'it was lost twice within a minute';
+    let failure = 'it was lost twice within ten minutes';
     if (again) {
       const chosen = await chooseDevice({ ...this.options, device: 'auto' }, this.platform);
       // A software adapter that was asked for by name is asked for again.
