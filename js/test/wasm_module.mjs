@@ -1,6 +1,6 @@
 // The wasm module against the native program and the recorded fixtures: node js/test/wasm_module.mjs [--galago PATH]
 // Both variants (one thread; shared memory and threads) where they are built.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -98,11 +98,55 @@ function testGrowth(wasm) {
   check(new Set(used.slice(3)).size === 1, 'memory of call 3 to 12', used);
   // Open and close: the memory is used again.
   const before = engine.memory.buffer.byteLength;
-  for (let i = 0; i < 3; i++) {
+  const closed = [];
+  for (let i = 0; i < 20; i++) {
     engine.exports.gw_close();
+    closed.push(`${engine.json(engine.exports.gw_memory()).heap_used_bytes}/${engine.memory.buffer.byteLength}`);
+    engine.exports.gw_close(); // the text of the call before is let go
     engine.openModel(demoModel);
   }
   check(engine.memory.buffer.byteLength <= before * 1.2, 'memory after reopening', before, engine.memory.buffer.byteLength);
+  check(new Set(closed.slice(2)).size === 1, 'memory after each of 20 closings', closed);
+}
+
+/** Files cut short or with a bit turned: the native program's words, whatever the host's reads give. */
+function testDamaged(wasm) {
+  const bad = mkdtempSync(join(tmpdir(), 'galago-wasm-')), good = readFileSync(demo['demo.gguf']), damaged = [];
+  for (const size of [0, 3, 20, 1000, 100_000, 1_000_000, good.length - 1]) damaged.push([`cut at ${size}`, good.subarray(0, size)]);
+  for (const [at, bit] of [[0, 1], [4, 4], [8, 7], [13, 6], [16, 3], [24, 5], [40, 7], [60, 2], [33, 6]]) {
+    const bytes = Buffer.from(good);
+    bytes[at] ^= 1 << bit;
+    damaged.push([`byte ${at}, bit ${bit}`, bytes]);
+  }
+  const name = 'bad.gguf', path = join(bad, name);
+  for (const [what, bytes] of damaged) {
+    writeFileSync(path, bytes);
+    const r = spawnSync(native, ['inspect', '--model', path], { encoding: 'utf8' });
+    const engine = new Engine(wasm, { files: { [name]: path } });
+    let status = engine.withJson({ name, device: 'cpu' }, (p, n) => engine.exports.gw_open_begin(p, n));
+    while (!engine.error() && (status === STATUS.OK || status === STATUS.PENDING)) if ((status = engine.exports.gw_open_step()) === STATUS.OK) break;
+    const told = engine.error()?.message ?? '';
+    const expected = r.stderr.replaceAll(path, name).trim();
+    check(told ? r.status === 2 && expected.includes(told) : r.status === 0, what, '| module:', told, '| native:', expected, r.status);
+    engine.exports.gw_close();
+  }
+  rmSync(bad, { recursive: true });
+}
+
+/** One thread and two give the same numbers, not only the same words. */
+async function testSameNumbers(wasm) {
+  const hashes = [];
+  for (const threads of [1, 2]) {
+    const engine = await new Engine(wasm, { files: demo, threads }).start();
+    engine.openModel({ ...demoModel, threads });
+    const context = engine.exports.gw_context_create(1024);
+    engine.answer(context, { messages: [{ role: 'user', text: prompt, images: [engine.image(readPng(samples[0]))] }], max_tokens: 12 });
+    engine.exports.gw_logits_hash(context);
+    hashes.push(engine.text());
+    engine.exports.gw_close();
+    await engine.stop();
+  }
+  check(hashes[0] === hashes[1] && hashes[0] !== '', 'hash of the last logits of 1 and 2 threads', hashes);
 }
 
 /** Failures leave words, and an instance that goes on. */
@@ -200,7 +244,13 @@ function testPictures(wasm) {
   check(decoded > 0 && same(ask(decoded).token_ids, want), 'BMP', engine.error());
 }
 
-/** The tiny models of the reference: folders, with an index and without, and their greedy ids. */
+/** Array `name` of a case's .bin, which holds little-endian words one after another. */
+function recorded(test, bin, name) {
+  const { shape, offset } = test.arrays.find((a) => a.name === name);
+  return { columns: shape[1], values: new Float32Array(bin.buffer.slice(bin.byteOffset + offset, bin.byteOffset + offset + 4 * shape[0] * shape[1])) };
+}
+
+/** The tiny models of the reference: folders, with an index and without; their greedy ids and log-probabilities. */
 async function testGolden(wasm, options, models = ['tiny-a', 'tiny-b', 'tiny-c', 'tiny-d']) {
   for (const name of models) {
     const path = `tests/data/golden/${name}`, engine = new Engine(wasm, { ...options, files: folder(name, path, readdirSync(path)) });
@@ -210,9 +260,13 @@ async function testGolden(wasm, options, models = ['tiny-a', 'tiny-b', 'tiny-c',
     for (const file of readdirSync(`${path}/cases`).filter((f) => f.endsWith('.json'))) {
       const test = JSON.parse(readFileSync(`${path}/cases/${file}`, 'utf8'));
       const images = (test.images ?? []).map((i) => engine.image(readPng(`tests/data/golden/images/${i.file.replace(/.*\//, '')}`)));
-      const r = engine.answer(context, { raw: true, messages: [{ role: 'user', text: test.prompt, images }], max_tokens: test.greedy.length, ignore_eos: true });
+      const r = engine.answer(context, { raw: true, messages: [{ role: 'user', text: test.prompt, images }], max_tokens: test.greedy.length, ignore_eos: true, logprobs: 64 });
       images.forEach((h) => engine.exports.gw_image_free(h));
       check(same(r.token_ids, test.greedy) && r.prompt_tokens === test.ids.length, name, file, r.token_ids, test.greedy);
+      const want = recorded(test, readFileSync(`${path}/cases/${file.replace(/json$/, 'bin')}`), 'logprobs');
+      const apart = r.logprobs.map((list, step) => Math.max(...list.map(([id, lp]) => Math.abs(lp - want.values[step * want.columns + id]))));
+      // The bound of tests/golden/tiny.c, argued there.
+      check(apart.length === test.greedy.length && Math.max(...apart) <= 1e-3, name, file, 'log-probabilities differ by', Math.max(...apart));
     }
     engine.exports.gw_close();
     await engine.stop();
@@ -227,11 +281,13 @@ await testDemo(one, { threads: 1 }, expected);
 testGrowth(one);
 testFailures(one);
 testPictures(one);
+if (existsSync(native)) testDamaged(one);
 await testGolden(one, { threads: 1 });
 if (existsSync(many)) {
   // Few and short ones: threads that wait for one another are slow where other programs have the processors.
   await testDemo(many, { threads: 1 }, expected, samples.slice(0, 1));
   await testDemo(many, { threads: 3 }, expected, samples.slice(0, 1));
+  await testSameNumbers(many);
   await testGolden(many, { threads: 2 }, ['tiny-a']);
 } else console.log(`${many}: not built`);
 console.log(`wasm_module: ${passed} passed, ${failed} failed`);
