@@ -205,7 +205,7 @@ typedef struct backend_ops {
 
 struct backend {
     const backend_ops *ops;
-    char description[96]; /* "cpu (avx2, 2 threads)" */
+    char description[160]; /* "cpu (avx2, 2 threads)" */
     bool is_software;     /* a GPU that a CPU plays: right, but slower than the CPU backend */
     uint32_t batch;       /* tokens that a prefill takes at once at most: as many as keep the machine busy */
     uint32_t forward;     /* tokens of the forward that is recorded, for a device that measures itself; the session says so */

@@ -182,7 +182,7 @@ galago_status webgpu_backend_create(const char *library, backend **out, error *e
     /* Activations of 1,024 tokens take 140 MB with the 0.8B model; many tokens fill large devices only. */
     g->base.batch = g->info.max_binding_mib >= 1024 ? 1024 : 256;
     g->base.is_software = g->info.software != 0;
-    snprintf(g->base.description, sizeof g->base.description, "webgpu (%.60s%s%s%s)", g->info.name[0] ? g->info.name : "GPU",
+    snprintf(g->base.description, sizeof g->base.description, "webgpu (%.90s%s%s%s)", g->info.name[0] ? g->info.name : "GPU",
              g->info.subgroups ? ", subgroups" : "", g->info.f16 ? ", f16" : "", g->info.software ? ", software" : "");
     galago_status s = record_open(g, e);
     if (s) {
