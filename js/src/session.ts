@@ -71,6 +71,7 @@ export class Session {
     }
     const info = this.engine!.info();
     if (this.device.type === 'cpu') this.device = { ...this.device, name: info.device };
+    else this.device = { ...this.device, reason: `${this.device.reason} Its self-test passed.` };
     return { info, device: this.device, context: this.addContext(this.options.nCtx ?? 0) };
   }
 

@@ -28,7 +28,7 @@ export function mockDevice() {
     createBuffer: ({ size }) => ({
       size, destroy() {}, unmap() {},
       mapAsync: () => (counts.reads++, soon()),
-      getMappedRange: (at, n) => new ArrayBuffer(n),
+      getMappedRange: (at = 0, n = size - at) => new ArrayBuffer(n),
     }),
     createShaderModule: () => ({}),
     createComputePipelineAsync: () => (counts.pipelines++, soon({ getBindGroupLayout: () => ({}) })),
