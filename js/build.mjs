@@ -50,6 +50,8 @@ for (const [name, from] of [['jpeg', 'mozjpeg_dec'], ['webp', 'webp_dec']]) {
   copyFileSync(`node_modules/@jsquash/${name}/codec/dec/${from}.wasm`, `dist/codecs/${name}.wasm`);
   copyFileSync(`node_modules/@jsquash/${name}/codec/LICENSE.codec.md`, `dist/codecs/LICENSE.${name}.md`);
 }
+copyFileSync('node_modules/@jsquash/jpeg/LICENSE', 'dist/codecs/LICENSE.jsquash');
+for (const name of ['LICENSE', 'NOTICE']) copyFileSync(`../${name}`, `dist/${name}`);
 
 // The demo model goes with the package, so that the first call needs no network.
 for (const name of ['demo.gguf', 'mmproj-demo.gguf']) {
