@@ -24,8 +24,10 @@ async function open(kind: StorageKind | 'auto', cacheDir: string | undefined): P
   const node = await nodeModules();
   if (node && wants('folder')) return openFolder(node, cacheDir ?? node.path.join(node.os.homedir(), '.cache', 'galago'));
   const File = (globalThis as { FileSystemFileHandle?: { prototype: object } }).FileSystemFileHandle?.prototype;
-  const reads = 'FileReaderSync' in globalThis;
-  if (File && wants('opfs') && 'createSyncAccessHandle' in File) {
+  // A page lists and removes what its workers keep: it takes the store that they have, though it could not fill or read it.
+  const page = 'document' in globalThis;
+  const reads = page || 'FileReaderSync' in globalThis;
+  if (File && wants('opfs') && (page || 'createSyncAccessHandle' in File)) {
     const root = await opfsRoot();
     if (root) return openOpfs(root);
   }
