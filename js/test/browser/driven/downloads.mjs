@@ -100,8 +100,8 @@ export const tests = {
       const origin = t.env.origin;
       await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 5_000_000 });
       await start(page, hub.url);
-      t.match(await ended(page), /^storage: lab\/demo: \d.* are to be stored and .* free/);
-      t.equal(asked(), 0, 'bytes asked for');
+      // Chromium's estimate() does not know of this limit, so it is the writing that meets it.
+      t.match(await ended(page), /^storage: .*(are to be stored and|no room for more after) .*cache\.remove\(\)/);
       await session.send('Storage.overrideQuotaForOrigin', { origin });
       await start(page, hub.url);
       t.equal(await ended(page), words(t), 'with room');
