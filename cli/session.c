@@ -76,6 +76,8 @@ int session_open(const options *o, cli_session *s)
     }
     progress_clear();
     galago_model_get_info(s->model, &s->info);
+    /* Who names a library expects the GPU; others are told of it where they ask for it. */
+    if (o->gpu_library && s->info.device_note[0] && !o->quiet) fprintf(stderr, "galago: on the CPU: %s\n", s->info.device_note);
     running = s->context;
     signal(SIGINT, interrupt);
     return EXIT_DONE;

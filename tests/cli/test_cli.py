@@ -294,6 +294,9 @@ def test_models():
     expect(2, ['describe', '-m', path('note.gguf', b'not a model'), PICTURE], err='note.gguf')
     expect(2, ['describe', '-m', 'synthetic:gpt', PICTURE], err='synthetic')
     expect(2, ['describe', '--device', 'gpu', PICTURE], err='GPU')
+    expect(2, ['describe', '--device', 'gpu', '--gpu-library', path('none.so', b'no library'), PICTURE], err='none.so')
+    expect(0, ['describe', '--gpu-library', '/nonexistent.so', '--max-tokens', '2', PICTURE], err='on the CPU: GPU library: /nonexistent.so')
+    expect(0, ['describe', '--gpu-library', '/nonexistent.so', '--max-tokens', '2', '--device', 'cpu', PICTURE], err=r'^$')
     expect(2, ['describe', '--cpu-isa', 'neon', PICTURE], err='neon')
     demo = sorted(f for f in os.listdir(os.path.join(ROOT, 'models', 'demo')) if f.endswith('.gguf') and 'mmproj' not in f)[0]
     demo = os.path.join(ROOT, 'models', 'demo', demo)
