@@ -186,7 +186,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
                 squares += dot(xs[0], xs[0]);
                 if (k < p.K) { xs[0] *= norm[(p.norm_at + k) / 4u]; }
             }
-            if (HEAD > 0u) { xs[0] *= head_scale(k / max(HEAD, 1u)); }
+            if (HEAD > 0u) { xs[0] *= head_scale(min(k, p.K - 1u) / max(HEAD, 1u)); }
             for (var r = 0u; r < R; r++) {
                 let quad = first + local / TEAM * R + r;
                 if (quad < quads) {
