@@ -1,6 +1,6 @@
 /*
  * The delta rule on the GPU against the portable ops: token after token and in chunks, whole and in pieces that carry the state;
- * and the mixer, many tokens and then one by one on the same states.
+ * the mixer, many tokens and then one by one on the same states; and a layer's whole mixer, one token after another.
  *
  * Tolerance, as normalised mean squared error: f32 products summed over all tokens, exp and square roots of the device; observed
  * at most 9e-12. A wrong decay, head or order gives 1e-2 and more. The state of the convolution is copied: the same bits.
@@ -138,10 +138,81 @@ static void test_mixer(void)
     printf("  %-24s %.1e of %.0e, state %.1e\n", "delta_mixer", worst[0], BOUND, worst[1]);
 }
 
+/* ---- the whole mixer of a layer ---- */
+
+typedef struct linear_pair {
+    linear at[2];
+} linear_pair;
+static linear_pair linear_new(size_t N, size_t K)
+{
+    linear_pair l = {0};
+    float *w = malloc(N * K * sizeof *w);
+    for (size_t i = 0; i < N * K; i++) w[i] = check_uniform(&seed) / 4;
+    FOR_BOTH
+    {
+        error e = {0};
+        l.at[b].w = (tensor){.type = DTYPE_F32, .n_dims = 2, .shape = {N, K, 1, 1}};
+        CHECK(!on[b]->ops->weight_load(on[b], &l.at[b].w, w, false, &e), "%s", e.message);
+    }
+    free(w);
+    return l;
+}
+static tensor values(tensor t, size_t first, size_t n, bool is_vector)
+{
+    t.offset_bytes += first * sizeof(float);
+    t.n_dims = is_vector ? 1 : 2;
+    t.shape[0] = is_vector ? n : 1, t.shape[1] = is_vector ? 1 : n, t.shape[2] = 1;
+    return t;
+}
+
+/* One token after another as a session records them: inputs in one buffer, room behind the output. Widths that are no multiple of
+ * a column tile (256), too. */
+static void test_layer(void)
+{
+    double worst[2] = {0};
+    for (size_t i = 0; i < N_SHAPES; i++) {
+        const delta_params p = shapes[i].p;
+        size_t D = 40 + 24 * i, C = width_of(&p), H = p.n_v_heads, V = H * p.v_head_dim, K = shapes[i].kernel;
+        linear_pair in[4] = {linear_new(C, D), linear_new(V, D), linear_new(H, D), linear_new(H, D)}, out = linear_new(D, V);
+        pair x = pair_matrix(pair_random(DTYPE_F32, 1, 1, D, 1)), h = pair_matrix(pair_new(DTYPE_F32, 1, 1, D)), in_norm = vector(D, 2);
+        pair row = pair_new(DTYPE_F32, 1, 1, C + V + 2 * H), conv = pair_matrix(pair_new(DTYPE_F32, 1, 1, C));
+        pair o = pair_new(DTYPE_F32, 1, 1, V + 8 * H), small = vector(p.v_head_dim + 2 * H, 0.5f);
+        pair w = pair_matrix(pair_random(DTYPE_F32, 1, C, K, 1)), conv_state = pair_matrix(pair_random(DTYPE_F32, 1, K - 1, C, 2));
+        pair state = pair_random(DTYPE_F32, H, p.v_head_dim, p.k_head_dim, 0.3f);
+        for (size_t call = 0; call < 3; call++) {
+            FOR_BOTH
+            {
+                const deltanet_args a = {
+                    .x = x.at[b], .in_norm = in_norm.at[b], .h = h.at[b], .o = values(o.at[b], 0, V, false),
+                    .in_qkv = &in[0].at[b], .in_z = &in[1].at[b], .in_a = &in[2].at[b], .in_b = &in[3].at[b], .out = &out.at[b],
+                    .mixer = {.qkv = values(row.at[b], 0, C, false), .conv = conv.at[b], .z = values(row.at[b], C, V, false),
+                              .a = values(row.at[b], C + V, H, false), .beta = values(row.at[b], C + V + H, H, false), .conv_w = w.at[b],
+                              .decay = values(small.at[b], p.v_head_dim, H, true), .dt_bias = values(small.at[b], p.v_head_dim + H, H, true),
+                              .norm = values(small.at[b], 0, p.v_head_dim, true), .conv_state = conv_state.at[b],
+                              .delta_state = state.at[b], .p = p, .eps = 1e-6f},
+                };
+                on[b]->ops->gated_deltanet(on[b], &a);
+            }
+            const char *name = name_of(&shapes[i], "one token, call ", call);
+            worst[0] = fmax(worst[0], pair_check("gated_deltanet", name, &x, BOUND));
+            worst[1] = fmax(worst[1], pair_check("state of gated_deltanet", name, &state, BOUND));
+            worst[1] = fmax(worst[1], pair_check("convolution's state of gated_deltanet", name, &conv_state, BOUND));
+        }
+        webgpu_submit();
+        for (int b = 0; b < 2; b++) {
+            for (int k = 0; k < 4; k++) on[b]->ops->buffer_destroy(on[b], in[k].at[b].w.buffer);
+            on[b]->ops->buffer_destroy(on[b], out.at[b].w.buffer);
+        }
+        pairs_free();
+    }
+    printf("  %-24s %.1e of %.0e, states %.1e\n", "gated_deltanet", worst[0], BOUND, worst[1]);
+}
+
 int main(void)
 {
     if (!webgpu_test_open("ops/webgpu_delta")) return 0;
     test_rule();
     test_mixer();
+    test_layer();
     return webgpu_test_close();
 }
