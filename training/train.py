@@ -108,9 +108,9 @@ def on_device(batch, device):
 class Log:
     """A line on the screen and in log.csv every ten seconds."""
 
-    def __init__(self, folder, world):
-        self.file = open(os.path.join(folder, 'log.csv'), 'a', newline='', buffering=1)  # a line at a time: a killed run keeps it
-        self.csv, self.world = csv.writer(self.file), world
+    def __init__(self, path):
+        self.file = open(path, 'a', newline='', buffering=1)  # a line at a time: a killed run keeps it
+        self.csv = csv.writer(self.file)
         if not self.file.tell():
             self.csv.writerow(['seconds', 'step', 'pictures', 'level', 'lr', 'read_loss', 'read_right', 'letters_found', 'shape_loss',
                                'shape_right', 'objects_found', 'next_loss', 'norm', 'skipped', 'held_out_right'])
@@ -164,7 +164,7 @@ def main():
     guard = Guard(params, optimizer, len(STATS), world, device)
     first = len(text.head)
     checked = held_out_readings(text, args, device, args.eval) if rank == 0 else None
-    log, course = Log(args.out, world), Course(level)
+    log, course = Log(os.path.join(args.out, 'log.csv') if rank == 0 else os.devnull), Course(level)
     if rank == 0:
         print(f'{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {world} GPU(s), {args.threads} drawing processes, torch {torch.__version__}, '
               f'{time.time() - begin:.0f} s', flush=True)
