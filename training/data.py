@@ -1,4 +1,4 @@
-"""Pictures for training: the C generator behind ctypes, called by threads (it runs without the interpreter's lock)."""
+"""Pictures for training: the C generator behind ctypes. Every process or thread that draws opens a Generator of its own."""
 import ctypes
 import os
 import subprocess
@@ -17,9 +17,9 @@ class Item(ctypes.Structure):
 
 ANY, READING, SHAPES = range(3)
 TRAIN, HELD_OUT = range(2)
-# Bytes for each 32x32 cell (pictures.h): characters, shape, colour, place of the first character, whether something was left out.
+# Bytes for each 32x32 cell (pictures.h): characters, shape, colour, place of the first character (the last byte is not read here).
 CELL, SLOTS, MARKS = 32, 8, 12
-SHAPE, COLOUR, PLACE, CROWDED = 8, 9, 10, 11
+SHAPE, COLOUR, PLACE = 8, 9, 10
 CHARACTERS, N_SHAPES, N_COLOURS = 97, 10, 10
 
 
@@ -29,11 +29,11 @@ def library(path=None):
     if not os.path.exists(path):
         flags = subprocess.run(['pkg-config', '--cflags', '--libs', 'freetype2'], capture_output=True, text=True, check=True).stdout.split()
         subprocess.run(['cc', '-O3', '-march=x86-64-v3', '-std=gnu11', '-fPIC', '-shared', os.path.join(HERE, 'pictures', 'pictures.c'),
-                        '-o', path, *flags, '-lm'], check=True)
+                        '-o', f'{path}.{os.getpid()}', *flags, '-lm'], check=True)
+        os.replace(f'{path}.{os.getpid()}', path)  # whole, for the other processes that may look for it now
     lib = ctypes.CDLL(path)
     lib.pictures_open.restype = ctypes.c_void_p
     lib.pictures_open.argtypes = [ctypes.c_char_p, ctypes.c_int]
-    lib.pictures_close.argtypes = [ctypes.c_void_p]
     lib.pictures_options.argtypes = [ctypes.c_void_p, ctypes.c_double, ctypes.c_bool]
     lib.pictures_make.argtypes = [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_int, ctypes.POINTER(Image), ctypes.POINTER(Item)]
     return lib
@@ -46,7 +46,6 @@ class Generator:
         self.lib, self.handle = lib, lib.pictures_open(assets.encode(), split)
         if not self.handle:
             raise RuntimeError(f'{assets}: fonts or words are missing; run training/make_assets.py')
-
         self.item = Item()
 
     def options(self, level=1.0, clean=False):

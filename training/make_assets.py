@@ -12,7 +12,6 @@ import subprocess
 import sys
 
 from fontTools import subset
-from fontTools.ttLib import TTFont
 
 TRAIN = '''DejaVu Sans;DejaVu Serif;DejaVu Sans Mono;Liberation Sans;Liberation Serif;Liberation Mono;Noto Sans;Noto Serif;Lato;Roboto;Inter;
 EB Garamond;Cabin;Courier Prime;Charis SIL;Gentium Plus;Comfortaa;Carlito;Caladea;FreeSans;FreeSerif;FreeMono;Hack;Inconsolata;JetBrains Mono;
