@@ -3,7 +3,8 @@ import { pipeline } from 'galago';
 const words = document.getElementById('words');
 const input = document.querySelector('input');
 try {
-  const vl = await pipeline('image-to-text', 'demo');
+  // A bundler carries code and wasm along but no model: the demo's files lie in public/models (see package.json).
+  const vl = await pipeline('image-to-text', 'demo', { source: { demoUrl: new URL('models/', document.baseURI).href } });
   words.textContent = 'Ready.';
   input.disabled = false;
   input.addEventListener('change', async () => {

@@ -16,7 +16,9 @@ async function describesIn(t, folder, mode = 'csp') {
   page.on('pageerror', (e) => complaints.push(String(e)));
   try {
     await page.goto(`${servers.origins[mode]}/app/index.html`);
-    await page.waitForSelector('input:enabled', { timeout: 60000 });
+    await page.waitForSelector('input:enabled', { timeout: 60000 }).catch(async () => {
+      t.fail(`the page says ${JSON.stringify(await page.textContent('#words'))}; ${complaints.join(' | ')}`);
+    });
     await page.setInputFiles('input', picture);
     await page.waitForFunction((text) => document.getElementById('words').textContent === text, words(t), { timeout: 100000 }).catch(async () => {
       t.fail(`the page says ${JSON.stringify(await page.textContent('#words'))}`);
