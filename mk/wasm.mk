@@ -3,6 +3,7 @@
 #
 #   js/dist/galago.wasm           SIMD, one thread: for every page
 #   js/dist/galago-threads.wasm   shared memory and threads: for pages that are cross-origin isolated, and Node.js
+#   js/dist/galago-relaxed.wasm   (make wasm-relaxed) as the first, with relaxed SIMD: engines without it refuse the module
 
 WASM_CC    ?= clang-19
 WASM_LD    ?= wasm-ld-19
@@ -35,10 +36,14 @@ WASM_LDFLAGS := --no-entry --gc-sections --stack-first -z stack-size=1048576 --m
 WASM_THREADS_CFLAGS  := -matomics
 WASM_THREADS_LDFLAGS := --shared-memory --import-memory --initial-memory=4194304 --no-check-features
 
-.PHONY: wasm
+.PHONY: wasm wasm-relaxed
 wasm:
 	@tools/deps.sh wasm
 	@$(MAKE) --no-print-directory $(WASM_DIST)/galago.wasm $(WASM_DIST)/galago-threads.wasm
+
+wasm-relaxed:
+	@tools/deps.sh wasm
+	@$(MAKE) --no-print-directory $(WASM_DIST)/galago-relaxed.wasm
 
 # $(1) folder of objects, $(2) module, $(3) more flags of the compiler, $(4) of the linker
 define WASM_MODULE
@@ -59,3 +64,4 @@ $(2): $$(WASM_SRC:%.c=$(1)/%.o) $(1)/kernels.o
 endef
 $(eval $(call WASM_MODULE,$(WASM_BUILD),$(WASM_DIST)/galago.wasm,,))
 $(eval $(call WASM_MODULE,$(WASM_BUILD)-threads,$(WASM_DIST)/galago-threads.wasm,$(WASM_THREADS_CFLAGS),$(WASM_THREADS_LDFLAGS)))
+$(eval $(call WASM_MODULE,$(WASM_BUILD)-relaxed,$(WASM_DIST)/galago-relaxed.wasm,-mrelaxed-simd,))
