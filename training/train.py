@@ -5,9 +5,9 @@
     torchrun --nproc-per-node 2 training/train.py ...
 
 Pictures are drawn while it trains; none is seen twice. The learning rate and the course (first single large letters, then longer
-and smaller text) follow the clock; the course waits until what it has shown is read. RUN gets log.csv, export/ (a Hugging Face
-folder, renewed every minute), head.pt (the head that is thrown away; --head takes it up again) and figures.json. --start begins
-with the weights of such a folder; layers that it lacks begin as the identity.
+and smaller text) follow the clock; the course goes at a third of its pace while what it shows is not read. RUN gets log.csv, export/
+(a Hugging Face folder, renewed every minute) and at the end head.pt (the head that is thrown away; --head takes it up again) and
+figures.json. --start begins with the weights of such a folder; layers that it lacks begin as the identity.
 """
 import argparse
 import collections
