@@ -13,8 +13,6 @@ const flags = [
   '--no-sandbox',
   '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run', '--disable-quic',
   '--enable-precise-memory-info', '--js-flags=--expose-gc',
-  // Else a measurement of all heaps waits for a collection that nobody asked for: 20 s each.
-  '--enable-blink-features=ForceEagerMeasureMemory',
   // A page in the background of another must not be slowed down.
   '--disable-background-timer-throttling', '--disable-backgrounding-occluded-windows', '--disable-renderer-backgrounding',
 ];
