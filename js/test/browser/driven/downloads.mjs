@@ -101,7 +101,7 @@ export const tests = {
       await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 5_000_000 });
       await start(page, hub.url);
       // Chromium's estimate() does not know of this limit, so it is the writing that meets it.
-      t.match(await ended(page), /^storage: .*(are to be stored and|no room for more after) .*cache\.remove\(\)/);
+      t.match(await ended(page), /^storage: .*(are to be stored and|no room for more) .*cache\.remove\(\)/);
       await session.send('Storage.overrideQuotaForOrigin', { origin });
       await start(page, hub.url);
       t.equal(await ended(page), words(t), 'with room');
