@@ -14,7 +14,8 @@ export const plan = [
   ...where('chromium', 'cpu', 'driven', 'demo', 'downloads', 'extension', 'examples'),
   ...where('firefox', 'gpu', 'plain', 'probe'),
   ...long(where('firefox', 'gpu', 'plain', 'words', 'lost')),
-  ...where('firefox', 'cpu', 'plain', 'words', 'inputs', 'errors', 'worker', 'store'),
+  ...where('firefox', 'cpu', 'plain', 'words', 'inputs', 'errors', 'worker'),
+  ...long(where('firefox', 'cpu', 'plain', 'store')), // takes many minutes there, half a minute in Chromium
   ...where('firefox', 'cpu', 'isolated', 'probe', 'words'),
   ...where('webkit', 'cpu', 'plain', 'store', 'probe', 'words', 'inputs', 'api', 'abort', 'errors', 'worker'),
   ...where('webkit', 'cpu', 'csp', 'words'),
