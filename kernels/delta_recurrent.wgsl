@@ -35,6 +35,7 @@ const MINE = 4u; // vec4f of a row that a thread holds: 128 / 4 / LANES
 var<workgroup> sums: array<vec4f, 2u * WG>; // k.S, q.S of a row; k.k, q.q; two tokens in turn
 var<workgroup> qk_sums: array<f32, 2u * WG>;
 
+// ---- softplus: the same text in all kernels of the delta rule ----
 // log(1 + e^x) to full precision: log(1 + e) = 2 artanh(e / (2 + e)), e <= 1.
 fn softplus(x: f32) -> f32 {
     let e = exp(-abs(x));
@@ -42,6 +43,7 @@ fn softplus(x: f32) -> f32 {
     let s = z * z;
     return max(x, 0.0) + 2.0 * z * (1.0 + s * (1.0 / 3.0 + s * (0.2 + s * (1.0 / 7.0 + s * (1.0 / 9.0 + s * (1.0 / 11.0))))));
 }
+// ---- end of the same text ----
 
 @compute @workgroup_size(128)
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane: u32) {

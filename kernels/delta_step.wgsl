@@ -34,13 +34,15 @@ var<workgroup> products: array<vec4f, WG>; // k.S, q.S, k.k, q.q
 var<workgroup> crossed: array<f32, WG>; // q.k
 var<workgroup> squares: array<f32, ROWS>;
 
-// As in delta_recurrent.wgsl.
+// ---- softplus: the same text in all kernels of the delta rule ----
+// log(1 + e^x) to full precision: log(1 + e) = 2 artanh(e / (2 + e)), e <= 1.
 fn softplus(x: f32) -> f32 {
     let e = exp(-abs(x));
     let z = e / (2.0 + e);
     let s = z * z;
     return max(x, 0.0) + 2.0 * z * (1.0 + s * (1.0 / 3.0 + s * (0.2 + s * (1.0 / 7.0 + s * (1.0 / 9.0 + s * (1.0 / 11.0))))));
 }
+// ---- end of the same text ----
 
 @compute @workgroup_size(128)
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane: u32) {

@@ -55,7 +55,7 @@ fn word(slot: u32, i: u32) -> vec4u {
 fn rows(slot: u32) -> u32 { return p.N[slot]; }
 fn form(slot: u32) -> u32 { return select(LAYOUT_2, LAYOUT, slot < 2u); }
 
-// ---- tiles of weights: the same text in all kernels that read them, which define word(), rows() and form() ----
+// ---- tiles of weights: the same text in all kernels that read them; they define word(), rows() and form() ----
 
 // Layouts: enum weight_layout
 const F32 = 0u; const F16 = 1u; const BF16 = 2u; const Q8 = 3u; const Q4 = 4u; const Q4_1 = 5u; const Q4_K = 6u; const Q5_K = 7u; const Q6_K = 8u;
@@ -133,6 +133,7 @@ fn piece(slot: u32, quad: u32, tile: u32, lane: u32, j: u32) -> Piece {
     let s = bitcast<vec4i>(word(slot, at + 48u + lane / 8u) << vec4u(24u - 16u * j - 8u * ((lane / 4u) & 1u))) >> vec4u(24u);
     return Piece(all_codes(q, 32.0), bitcast<vec4f>(word(slot, at + 52u)) * vec4f(s), vec4f());
 }
+// ---- end of the same text ----
 
 var<private> sums: array<vec4f, 8>;
 var<private> squares: f32;

@@ -52,7 +52,7 @@ fn word(slot: u32, i: u32) -> vec4u { return w[p.w_at + i]; }
 fn rows(slot: u32) -> u32 { return p.N; }
 fn form(slot: u32) -> u32 { return LAYOUT; }
 
-// ---- tiles of weights: the same text in all kernels that read them, which define word(), rows() and form() ----
+// ---- tiles of weights: the same text in all kernels that read them; they define word(), rows() and form() ----
 
 // Layouts: enum weight_layout
 const F32 = 0u; const F16 = 1u; const BF16 = 2u; const Q8 = 3u; const Q4 = 4u; const Q4_1 = 5u; const Q4_K = 6u; const Q5_K = 7u; const Q6_K = 8u;
@@ -130,9 +130,9 @@ fn piece(slot: u32, quad: u32, tile: u32, lane: u32, j: u32) -> Piece {
     let s = bitcast<vec4i>(word(slot, at + 48u + lane / 8u) << vec4u(24u - 16u * j - 8u * ((lane / 4u) & 1u))) >> vec4u(24u);
     return Piece(all_codes(q, 32.0), bitcast<vec4f>(word(slot, at + 52u)) * vec4f(s), vec4f());
 }
+// ---- end of the same text ----
 
-// ---- x ----
-
+// ---- four of x: the same text in all kernels that read them ----
 fn x4(t: u32, k: u32) -> vec4f {
     if (t >= p.T || k >= p.K) { return vec4f(); }
     let i = p.x_at + t * p.K + k;
@@ -140,6 +140,7 @@ fn x4(t: u32, k: u32) -> vec4f {
     return vec4f(x_scalars[i], select(0.0, x_scalars[i + 1u], k + 1u < p.K), select(0.0, x_scalars[i + 2u], k + 2u < p.K),
                  select(0.0, x_scalars[i + 3u], k + 3u < p.K));
 }
+// ---- end of the same text ----
 
 fn head_scale(head: u32) -> f32 {
     var sum = 0.0;
@@ -147,24 +148,28 @@ fn head_scale(head: u32) -> f32 {
     return inverseSqrt(sum / f32(HEAD) + p.eps);
 }
 
-// ---- what becomes of a product ----
-
+// ---- activations: the same text in all kernels that have an EPILOGUE ----
 fn erf(v: f32) -> f32 { // Abramowitz and Stegun 7.1.26: 1.5e-7
     let t = 1.0 / (1.0 + 0.3275911 * abs(v));
     let s = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t;
     return sign(v) * (1.0 - s * exp(-min(v * v, 80.0)));
 }
 fn sigmoid_times(v: f32, by: f32) -> f32 { return v / (1.0 + exp(min(-by, 80.0))); }
+fn activated(v: f32) -> f32 {
+    if (EPILOGUE == 2u) { return sigmoid_times(v, 1.5957691216 * (v + 0.044715 * v * v * v)); } // 0.5 (1 + tanh(u)) = sigmoid(2 u)
+    if (EPILOGUE == 3u) { return 0.5 * v * (1.0 + erf(v * 0.7071067812)); }
+    if (EPILOGUE == 4u) { return sigmoid_times(v, 1.702 * v); }
+    return v;
+}
+// ---- end of the same text ----
+
 fn finish(row: u32, t: u32, sum: f32, before: f32) {
     var v = sum;
     let n = p.row0 + row;
     let i = p.y_at + t * p.y_row + n;
     if (BIAS) { v += bias[p.bias_at + n]; }
     if (EPILOGUE == 1u) { v += before; }
-    if (EPILOGUE == 2u) { v = sigmoid_times(v, 1.5957691216 * (v + 0.044715 * v * v * v)); } // 0.5 (1 + tanh(u)) = sigmoid(2 u)
-    if (EPILOGUE == 3u) { v = 0.5 * v * (1.0 + erf(v * 0.7071067812)); }
-    if (EPILOGUE == 4u) { v = sigmoid_times(v, 1.702 * v); }
-    y[i] = v;
+    y[i] = activated(v);
 }
 
 @compute @workgroup_size(WG)
