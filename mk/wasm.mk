@@ -1,9 +1,11 @@
 # The engine as a WebAssembly module: make wasm. One command line each for clang-19 and wasm-ld-19 of Debian (tools/deps.sh wasm);
 # of wasi-libc the headers and those parts of the C library that call no system: the module imports nothing of WASI.
 #
-#   js/dist/galago.wasm           SIMD, one thread: for every page
-#   js/dist/galago-threads.wasm   shared memory and threads: for pages that are cross-origin isolated, and Node.js
-#   js/dist/galago-relaxed.wasm   (make wasm-relaxed) as the first, with relaxed SIMD: engines without it refuse the module
+#   js/dist/galago.wasm                   SIMD, one thread: for every page
+#   js/dist/galago-threads.wasm           shared memory and threads: for pages that are cross-origin isolated, and Node.js
+#   js/dist/galago-relaxed.wasm           as the first, with relaxed SIMD: engines without it refuse the module
+#   js/dist/galago-relaxed-threads.wasm   both
+# A page loads one of the four, the best that its browser takes (js/src/relaxed.ts).
 
 WASM_CC    ?= clang-19
 WASM_LD    ?= wasm-ld-19
@@ -36,14 +38,10 @@ WASM_LDFLAGS := --no-entry --gc-sections --stack-first -z stack-size=1048576 --m
 WASM_THREADS_CFLAGS  := -matomics
 WASM_THREADS_LDFLAGS := --shared-memory --import-memory --initial-memory=4194304 --no-check-features
 
-.PHONY: wasm wasm-relaxed
+.PHONY: wasm
 wasm:
 	@tools/deps.sh wasm
-	@$(MAKE) --no-print-directory $(WASM_DIST)/galago.wasm $(WASM_DIST)/galago-threads.wasm
-
-wasm-relaxed:
-	@tools/deps.sh wasm
-	@$(MAKE) --no-print-directory $(WASM_DIST)/galago-relaxed.wasm
+	@$(MAKE) --no-print-directory $(addprefix $(WASM_DIST)/,galago.wasm galago-threads.wasm galago-relaxed.wasm galago-relaxed-threads.wasm)
 
 # $(1) folder of objects, $(2) module, $(3) more flags of the compiler, $(4) of the linker
 define WASM_MODULE
@@ -65,3 +63,4 @@ endef
 $(eval $(call WASM_MODULE,$(WASM_BUILD),$(WASM_DIST)/galago.wasm,,))
 $(eval $(call WASM_MODULE,$(WASM_BUILD)-threads,$(WASM_DIST)/galago-threads.wasm,$(WASM_THREADS_CFLAGS),$(WASM_THREADS_LDFLAGS)))
 $(eval $(call WASM_MODULE,$(WASM_BUILD)-relaxed,$(WASM_DIST)/galago-relaxed.wasm,-mrelaxed-simd,))
+$(eval $(call WASM_MODULE,$(WASM_BUILD)-relaxed-threads,$(WASM_DIST)/galago-relaxed-threads.wasm,-mrelaxed-simd $(WASM_THREADS_CFLAGS),$(WASM_THREADS_LDFLAGS)))

@@ -38,7 +38,10 @@ export function browserPlatform(askPage: AskPage): Platform {
   return {
     gpu: async () => (globalThis.navigator as Partial<Navigator> | undefined)?.gpu ?? (isSecureContext ? 'this browser has no WebGPU' : 'WebGPU needs a secure context (https or localhost)'),
     // Written out, so that bundlers find the files and carry them along.
-    wasm: async (threads) => (threads ? new URL('./galago-threads.wasm', import.meta.url) : new URL('./galago.wasm', import.meta.url)),
+    wasm: async (threads, relaxed) => {
+      if (relaxed) return threads ? new URL('./galago-relaxed-threads.wasm', import.meta.url) : new URL('./galago-relaxed.wasm', import.meta.url);
+      return threads ? new URL('./galago-threads.wasm', import.meta.url) : new URL('./galago.wasm', import.meta.url);
+    },
     threads: threadsHere(),
     startThreads: startThreadWorkers,
     memoryAvailable: () => 0,

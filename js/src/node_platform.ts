@@ -73,8 +73,8 @@ const threads = mostThreads(availableParallelism());
 export function nodePlatform(): Platform {
   return {
     gpu: (library) => (api ??= openDawn(library)),
-    wasm: async (shared) => {
-      const name = shared ? 'galago-threads.wasm' : 'galago.wasm', path = new URL(`./${name}`, import.meta.url);
+    wasm: async (shared, relaxed) => {
+      const name = `galago${relaxed ? '-relaxed' : ''}${shared ? '-threads' : ''}.wasm`, path = new URL(`./${name}`, import.meta.url);
       return readFile(path).catch((e: Error) => {
         throw new GalagoError('io', `${name} must lie beside the package's node_worker.js, or be named by the option "wasm": ${e.message}`);
       });

@@ -8,7 +8,7 @@ export interface Platform extends PictureHost {
   /** navigator.gpu or its like; a text says why there is none. `library`: see OpenOptions.webgpu. */
   gpu(library?: string): Promise<GPU | string>;
   /** Where the modules lie when nobody said otherwise. */
-  wasm(threads: boolean): Promise<WasmSource>;
+  wasm(threads: boolean, relaxed: boolean): Promise<WasmSource>;
   /** Processors that may be used; 1 where memory cannot be shared. */
   threads: number;
   /** Workers that share the module's memory, waiting to be given work. */

@@ -7,6 +7,7 @@ import type { Found } from './adapter.js';
 import type { Gpu } from './gpu.js';
 import { decodePicture, type Decoded } from './picture.js';
 import type { Platform } from './platform.js';
+import { hasRelaxedSimd } from './relaxed.js';
 import type { Answer, Call, DeviceInfo, Opened, OpenOptions, PicturePayload, WireEvent } from './rpc.js';
 import { obtain, resolve } from './store/index.js';
 import type { ModelSource, Resolved, SyncReader } from './store/types.js';
@@ -90,11 +91,24 @@ export class Session {
   private module(threads: boolean): Promise<WebAssembly.Module> {
     let module = this.modules.get(threads);
     if (!module) {
-      const given = threads ? this.options.wasmThreads : this.options.wasm;
-      module = (given === undefined ? this.platform.wasm(threads) : Promise.resolve(given)).then((source) => compile(source));
+      module = this.findModule(threads);
       this.modules.set(threads, module);
     }
     return module;
+  }
+
+  /** The one module that is loaded: with relaxed SIMD where this engine has it. */
+  private async findModule(threads: boolean): Promise<WebAssembly.Module> {
+    const given = threads ? this.options.wasmThreads : this.options.wasm, { platform } = this;
+    if (given !== undefined) return compile(given);
+    if (hasRelaxedSimd()) {
+      try {
+        return await compile(await platform.wasm(threads, true));
+      } catch {
+        // A site that serves the plain modules alone; what else is wrong the plain one will say.
+      }
+    }
+    return compile(await platform.wasm(threads, false));
   }
 
   /** Loads the model on the GPU that was found, or on the CPU. Null, or why the GPU cannot be used; other failures throw. */

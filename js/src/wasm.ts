@@ -48,9 +48,9 @@ export async function compile(source: WasmSource, signal?: AbortSignal): Promise
     response = source instanceof Response ? source : await fetch(source, { signal });
   } catch (e) {
     if (signal?.aborted) throw e;
-    throw new GalagoError('network', `${nameOf(source)} cannot be fetched: ${e instanceof Error ? e.message : String(e)}. Serve galago.wasm beside the package's worker.js, or pass its address as the option "wasm".`);
+    throw new GalagoError('network', `${nameOf(source)} cannot be fetched: ${e instanceof Error ? e.message : String(e)}. Serve the package's .wasm files beside its worker.js, or pass an address as the option "wasm".`);
   }
-  if (!response.ok) throw new GalagoError('network', `${nameOf(source)}: the server answered ${response.status}. Serve galago.wasm beside the package's worker.js, or pass its address as the option "wasm".`);
+  if (!response.ok) throw new GalagoError('network', `${nameOf(source)}: the server answered ${response.status}. Serve the package's .wasm files beside its worker.js, or pass an address as the option "wasm".`);
   if (/^application\/wasm\b/i.test(response.headers.get('content-type') ?? '')) return WebAssembly.compileStreaming(response);
   return WebAssembly.compile(await response.arrayBuffer());
 }

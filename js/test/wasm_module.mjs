@@ -1,9 +1,10 @@
 // The wasm module against the native program and the recorded fixtures: node js/test/wasm_module.mjs [--galago PATH]
-// Both variants (one thread; shared memory and threads) where they are built.
+// All variants (one thread; shared memory and threads; both with relaxed SIMD) that are built.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { Engine, STATUS, folder, root } from './wasm/engine.mjs';
 import { readPng } from './wasm/png.mjs';
 
@@ -290,5 +291,15 @@ if (existsSync(many)) {
   await testSameNumbers(many);
   await testGolden(many, { threads: 2 }, ['tiny-a']);
 } else console.log(`${many}: not built`);
+// The modules with relaxed SIMD, behind a flag up to Node 20 (which a worker does not get: one thread).
+setFlagsFromString('--experimental-wasm-relaxed-simd');
+for (const relaxed of ['js/dist/galago-relaxed.wasm', 'js/dist/galago-relaxed-threads.wasm']) {
+  if (!existsSync(relaxed)) {
+    console.log(`${relaxed}: not built`);
+    continue;
+  }
+  await testDemo(relaxed, { threads: 1 }, expected);
+  await testGolden(relaxed, { threads: 1 });
+}
 console.log(`wasm_module: ${passed} passed, ${failed} failed`);
 process.exit(failed || !passed ? 1 : 0);
