@@ -20,11 +20,11 @@ const flags = [
 // What only a GPU run needs: without it `device: 'auto'` takes the CPU, as it does on a machine without a GPU.
 const gpuFlags = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--enable-features=Vulkan', '--ignore-gpu-blocklist'];
 
-// `extension`: a folder to load as an unpacked extension.
-export async function launch({ device = 'cpu', extension } = {}) {
+// `extension`: a folder to load as an unpacked extension; `args`: further flags.
+export async function launch({ device = 'cpu', extension, args: more = [] } = {}) {
   const { chromium } = await import('playwright-core');
   const profile = await mkdtemp(path.join(tmpdir(), 'galago-chromium-'));
-  const args = process.env.CHROMIUM_FLAGS?.split(' ') ?? [...flags, ...(device === 'gpu' ? gpuFlags : [])];
+  const args = process.env.CHROMIUM_FLAGS?.split(' ') ?? [...flags, ...(device === 'gpu' ? gpuFlags : []), ...more];
   if (extension) args.push(`--disable-extensions-except=${extension}`, `--load-extension=${extension}`);
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: binary(), headless: true, args, viewport: { width: 1280, height: 800 },

@@ -71,6 +71,8 @@ export async function launch() {
         },
       };
     },
+    // Any command of the session, for tests that press keys and take pictures.
+    call: (method, route, body) => call(method, session + route, body),
     async close() {
       if (session) await call('DELETE', session).catch(() => {});
       await stop(child);
