@@ -1,0 +1,108 @@
+// Builds the page: node web/build.mjs [--out DIR] [--connect "ORIGIN …"]
+//
+//   DIR/index.html      with the policy: --connect names the hosts that models may be fetched from
+//   DIR/*.js, app.css   the page's own code (views are loaded when first shown), all style sheets in one
+//   DIR/texts           the languages other than English, which is in the code
+//   DIR/galago          the package as js/dist has it, with the demo model; it is never bundled into the page's code
+//   DIR/sw.js           knows every file above by its hash
+//
+// All addresses are relative: the folder works under any path of any static host.
+import { createHash } from 'node:crypto';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { brotliCompressSync, constants } from 'node:zlib';
+import { createRequire } from 'node:module';
+
+const web = dirname(fileURLToPath(import.meta.url)), root = dirname(web), dist = join(root, 'js/dist');
+const esbuild = createRequire(join(root, 'js/package.json'))('esbuild');
+/** Bytes, brotli, of the page without the runtime: html, code, style and texts. */
+const BUDGET = 60_000;
+
+const { values: options } = parseArgs({ options: { out: { type: 'string', default: join(web, 'dist') }, connect: { type: 'string', default: 'https://huggingface.co https://*.hf.co' } } });
+const out = resolve(options.out);
+
+function fail(message) {
+  console.error(message);
+  process.exit(1);
+}
+for (const needed of ['index.js', 'worker.js', 'galago.wasm', 'models/demo.gguf']) {
+  if (!existsSync(join(dist, needed))) fail(`js/dist/${needed} is not there. Run: make wasm && (cd js && npm ci && node build.mjs)`);
+}
+for (const origin of options.connect.split(/\s+/).filter(Boolean)) {
+  if (!/^https?:\/\/(\*\.)?[A-Za-z0-9.-]+(:\d+)?$/.test(origin)) fail(`--connect: '${origin}' is not an origin such as https://example.org`);
+}
+
+function files(folder, pattern = /./) {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { withFileTypes: true }).flatMap((f) => (f.isDirectory() ? files(join(folder, f.name), pattern) : pattern.test(f.name) ? [join(folder, f.name)] : []));
+}
+function copy(from, to) {
+  mkdirSync(dirname(join(out, to)), { recursive: true });
+  copyFileSync(from, join(out, to));
+}
+
+if (existsSync(out) && !existsSync(join(out, 'index.html')) && readdirSync(out).length) fail(`${out} is not empty and holds no page: choose another folder`);
+rmSync(out, { recursive: true, force: true });
+mkdirSync(out, { recursive: true });
+
+/** The package stays in files of its own, beside the page's. */
+const packaged = {
+  name: 'galago',
+  setup(build) {
+    build.onResolve({ filter: /^galago(\/.*)?$/ }, ({ path }) => ({ path: `./galago/${path === 'galago' ? 'index' : path.slice('galago/'.length)}.js`, external: true }));
+  },
+};
+const common = { bundle: true, target: 'es2022', minify: true, legalComments: 'none', charset: 'utf8', outdir: out, logLevel: 'warning' };
+await esbuild.build({ ...common, entryPoints: [join(web, 'src/main.ts')], format: 'esm', splitting: true, chunkNames: '[name]-[hash]', plugins: [packaged] }).catch(() => fail('the page was not built'));
+await esbuild.build({ ...common, entryPoints: [join(web, 'src/early.ts')], format: 'iife' });
+
+// One sheet: base.css first, the views' behind it.
+const sheets = files(join(web, 'css'), /\.css$/).sort((a, b) => (basename(a) === 'base.css' ? -1 : basename(b) === 'base.css' ? 1 : a < b ? -1 : 1));
+const css = await esbuild.transform(sheets.map((f) => readFileSync(f, 'utf8')).join('\n'), { loader: 'css', minify: true, target: 'es2022', legalComments: 'none' });
+writeFileSync(join(out, 'app.css'), css.code);
+
+for (const file of files(join(web, 'texts'), /\.json$/)) {
+  if (basename(file) === 'en.json') continue;
+  mkdirSync(join(out, 'texts'), { recursive: true });
+  writeFileSync(join(out, 'texts', basename(file)), JSON.stringify(JSON.parse(readFileSync(file, 'utf8'))));
+}
+for (const file of files(join(web, 'icons'))) copy(file, join('icons', relative(join(web, 'icons'), file)));
+for (const file of readdirSync(web).filter((f) => /\.(svg|webmanifest)$/.test(f))) copy(join(web, file), file);
+for (const file of files(join(root, 'models/demo/samples'), /\.png$/)) copy(file, `samples/${basename(file)}`);
+for (const name of ['index', 'worker', 'image-assistant', 'auto-alt']) {
+  if (existsSync(join(dist, `${name}.js`))) copy(join(dist, `${name}.js`), `galago/${name}.js`);
+}
+for (const file of files(dist, /\.(wasm|gguf)$/)) {
+  if (!relative(dist, file).startsWith('codecs')) copy(file, join('galago', relative(dist, file)));
+}
+
+const html = readFileSync(join(web, 'index.html'), 'utf8');
+if (!html.includes('%CONNECT%')) fail('index.html has no %CONNECT% in its policy');
+const manifest = existsSync(join(out, 'manifest.webmanifest')) ? '<link rel="manifest" href="./manifest.webmanifest" />' : '';
+writeFileSync(join(out, 'index.html'), html
+  .replaceAll('%CONNECT%', options.connect.trim())
+  .replace('<!-- manifest -->', manifest)
+  .replace(/<!--[^]*?-->/g, '').replace(/\n\s+/g, '\n').replace(/\n+/g, '\n'));
+
+// The service worker comes last: it is told what there is.
+if (existsSync(join(web, 'src/sw.ts'))) {
+  const precache = files(out).map((file) => {
+    const bytes = readFileSync(file);
+    return [relative(out, file).split(sep).join('/'), `sha256-${createHash('sha256').update(bytes).digest('base64')}`, bytes.length];
+  }).sort(([a], [b]) => (a < b ? -1 : 1));
+  await esbuild.build({ ...common, entryPoints: [join(web, 'src/sw.ts')], format: 'iife', define: { PRECACHE: JSON.stringify(precache) } }).catch(() => fail('the service worker was not built'));
+}
+
+const compressed = (file) => brotliCompressSync(readFileSync(file), { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: statSync(file).size } }).length;
+let total = 0;
+for (const file of files(out).sort()) {
+  const name = relative(out, file).split(sep).join('/');
+  if (name.startsWith('galago/') || !/\.(html|js|css|json|svg|webmanifest)$/.test(name)) continue;
+  const size = compressed(file);
+  total += size;
+  console.log(`${name.padEnd(32)} ${String(statSync(file).size).padStart(8)} bytes, ${String(size).padStart(6)} brotli`);
+}
+console.log(`${'page without the runtime'.padEnd(32)} ${String(total).padStart(22)} brotli of ${BUDGET} (${relative(process.cwd(), out) || '.'})`);
+if (total > BUDGET) fail(`the page is ${total - BUDGET} bytes over its budget`);

@@ -1,0 +1,50 @@
+// The page: texts, theme, the views and what is around them.
+
+import { useLanguage } from './i18n.js';
+import { register, start } from './router.js';
+import { settings } from './settings.js';
+import { showChip } from './chip.js';
+
+register('ask', () => import('./views/ask.js'));
+register('models', () => import('./views/models.js'));
+register('settings', () => import('./views/settings.js'));
+register('privacy', () => import('./views/privacy.js'));
+
+function useTheme(theme: string): void {
+  const { dataset } = document.documentElement;
+  if (theme === 'system') delete dataset.theme;
+  else dataset.theme = theme;
+  // The bars of the browser take the theme's colour too.
+  for (const meta of document.querySelectorAll<HTMLMetaElement>('meta[name="theme-color"]')) {
+    const own = meta.media.includes('dark') ? 'dark' : 'light';
+    meta.content = (theme === 'system' ? own : theme) === 'dark' ? '#16181b' : '#f7f6f3';
+  }
+}
+
+settings.onchange((now, before) => {
+  if (now.theme !== before.theme) useTheme(now.theme);
+  if (now.language !== before.language) void useLanguage(now.language);
+});
+
+/** The browser's own invitation, kept until the person asks for it. */
+function offerInstall(): void {
+  const button = document.getElementById('install') as HTMLButtonElement;
+  let invitation: (Event & { prompt?(): Promise<unknown> }) | null = null;
+  addEventListener('beforeinstallprompt', (e) => {
+    e.preventDefault();
+    invitation = e;
+    button.hidden = false;
+  });
+  addEventListener('appinstalled', () => (button.hidden = true));
+  button.addEventListener('click', () => {
+    button.hidden = true;
+    void invitation?.prompt?.();
+  });
+}
+
+useTheme(settings.get().theme);
+await useLanguage(settings.get().language);
+showChip();
+await start();
+offerInstall();
+void import('./offline.js').then(({ registerOffline }) => registerOffline());
