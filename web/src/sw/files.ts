@@ -3,8 +3,9 @@
 // One cache for all versions; a file lies in it under its address and the hash of its content. So a new version is fetched beside
 // the old one, what both have in common is there once, and no page ever gets files of two versions. What a version does not name
 // is deleted when it takes over, which is when no page of the version before is open any more.
-import { report } from './report.js';
+import { hasRelaxedSimd } from '../../../js/src/relaxed.js';
 import { answerFrom } from './range.js';
+import { report } from './report.js';
 
 declare const self: ServiceWorkerGlobalScope;
 /** From the build: path below the page's folder, `sha256-…` as in an integrity attribute, bytes. */
@@ -21,6 +22,14 @@ const all: KeptFile[] = PRECACHE.map(([path, integrity, size]) => ({ path, integ
 export const models = all.filter((f) => f.path.startsWith('galago/models/'));
 const files = all.filter((f) => !models.includes(f));
 const byPath = new Map(files.map((f) => [f.path, f]));
+
+/** Of the package's modules those that it may choose here; should it choose another, that is kept when it is first asked for. */
+function isNeeded({ path }: KeptFile): boolean {
+  const kind = /^galago\/galago(-relaxed)?(-threads)?\.wasm$/.exec(path);
+  if (!kind) return true;
+  const relaxed = hasRelaxedSimd() && byPath.has('galago/galago-relaxed.wasm');
+  return Boolean(kind[1]) === relaxed && (!kind[2] || self.crossOriginIsolated);
+}
 
 export const addressOf = (path: string): string => new URL(path, self.registration.scope).href;
 export const keyOf = (file: KeptFile, kind: 'kept' | 'record' = 'kept'): string => `${addressOf(file.path)}?${kind}=${encodeURIComponent(file.integrity)}`;
@@ -48,7 +57,7 @@ export async function fetchExactly(file: KeptFile, why: 'page' | 'update'): Prom
 export async function keepFiles(): Promise<void> {
   const cache = await openCache();
   const put: string[] = [];
-  const queue = [...files];
+  const queue = files.filter(isNeeded);
   let stopped = false;
   const work = async (): Promise<void> => {
     for (let file; !stopped && (file = queue.shift()); ) {
