@@ -2,7 +2,7 @@
  * Scores the model on a folder: items.jsonl has one object a line,
  *   {"image": "a.png", "prompt": "…", "answer": "…" or "answers": ["…", …], "task": "read", "metric": "cer"}
  * Metrics: cer (character error rate, less is better), exact (same answer but for case, spaces and a full stop), contains,
- * anls. Without "metric" tasks whose name begins with "read" are scored by cer, others by exact.
+ * anls, json (a valid object that is right in every field). Without "metric" tasks whose name begins with "read" are scored by cer, others by exact.
  */
 #include "cli.h"
 #include "metrics.h"
@@ -13,8 +13,8 @@
 #include <string.h>
 #include <strings.h>
 
-typedef enum metric { CER, EXACT, CONTAINS, ANLS, N_METRICS } metric;
-static const char *const metric_names[N_METRICS] = {"cer", "exact", "contains", "anls"};
+typedef enum metric { CER, EXACT, CONTAINS, ANLS, FIELDS, N_METRICS } metric;
+static const char *const metric_names[N_METRICS] = {"cer", "exact", "contains", "anls", "json"};
 
 typedef struct score {
     const char *task;
@@ -33,6 +33,7 @@ static double points(metric m, const galago_result *r, const char *answer)
         return found;
     }
     case ANLS: return anls(r->text, r->text_size, answer, n);
+    case FIELDS: return same_json(r->text, r->text_size, answer, n);
     case CER:
     case N_METRICS: break;
     }
@@ -109,7 +110,7 @@ static void print_scores(const options *o, const cli_session *session, const sco
             sum += num[k] = scores[j].num;
             total += den[k++] = scores[j].den;
         }
-        bool proportion = scores[i].metric == EXACT || scores[i].metric == CONTAINS;
+        bool proportion = scores[i].metric != CER && scores[i].metric != ANLS;
         if (proportion) wilson(sum, total, &low, &high);
         else bootstrap_ratio(num, den, k, &low, &high);
         double value = total > 0 ? sum / total : 0;

@@ -360,6 +360,7 @@ def test_eval():
         {'image': 'a.png', 'task': 'read', 'prompt': 'Describe this image.', 'answer': ANSWER.strip()},
         {'image': 'a.png', 'task': 'word', 'metric': 'contains', 'prompt': 'Describe this image.', 'answer': ANSWER.split()[0]},
         {'image': 'a.png', 'task': 'near', 'metric': 'anls', 'prompt': 'Describe this image.', 'answers': ['x', ANSWER.strip() + '!']},
+        {'image': 'a.png', 'task': 'json', 'metric': 'json', 'prompt': 'Describe this image.', 'answer': '{"a":1}'},
     ]
     with open(os.path.join(folder, 'items.jsonl'), 'w') as f:
         f.write('\n'.join(map(json.dumps, items)) + '\n')
@@ -368,9 +369,10 @@ def test_eval():
     check(scores['right']['score'] == 1 and scores['wrong']['score'] == 0, 'exact')
     check(scores['read']['score'] == 0 and scores['read']['metric'] == 'cer', 'cer')
     check(scores['word']['score'] == 1 and 0.9 < scores['near']['score'] < 1, 'contains and anls')
+    check(scores['json']['score'] == 0 and scores['json']['metric'] == 'json', 'an answer that is not JSON')
     check(0 < scores['right']['low'] < 1 and scores['right']['high'] >= 0.99, 'interval')
     with open(path('answers.jsonl')) as f:
-        check(len([json.loads(l) for l in f]) == 5, '--out')
+        check(len([json.loads(l) for l in f]) == 6, '--out')
     expect(0, ['eval', folder, '--limit', '1'], out='right')
     expect(2, ['eval', tmp], err='items.jsonl')
     with open(os.path.join(folder, 'items.jsonl'), 'w') as f:
