@@ -226,7 +226,9 @@ typedef struct wg_query_options {
     F(wg_future, InstanceRequestAdapter, (wg_handle instance, const wg_adapter_options *options, wg_callback callback))    \
     F(uint32_t, AdapterGetLimits, (wg_handle adapter, wg_limits *out))                                                     \
     F(uint32_t, AdapterGetInfo, (wg_handle adapter, wg_adapter_info *out))                                                 \
+    F(void, AdapterInfoFreeMembers, (wg_adapter_info info))                                                                \
     F(void, AdapterGetFeatures, (wg_handle adapter, wg_features *out))                                                     \
+    F(void, SupportedFeaturesFreeMembers, (wg_features features))                                                          \
     F(void, AdapterRelease, (wg_handle adapter))                                                                           \
     F(wg_future, AdapterRequestDevice, (wg_handle adapter, const wg_device_options *options, wg_callback callback))        \
     F(wg_handle, DeviceGetQueue, (wg_handle device))                                                                       \

@@ -170,6 +170,7 @@ static galago_status open_device(error *e)
     native.AdapterGetInfo(adapter.object, &about);
 
     if (about.backend == WG_BACKEND_NULL) {
+        native.AdapterInfoFreeMembers(about);
         native.AdapterRelease(adapter.object);
         return fail(e, GALAGO_ERR_UNSUPPORTED, "no GPU: the library has none but the one that computes nothing");
     }
@@ -192,6 +193,8 @@ static galago_status open_device(error *e)
     if (info->subgroups) info->subgroup_min = about.subgroup_min, info->subgroup_max = about.subgroup_max;
     snprintf(info->name, sizeof info->name, "%.*s (%s)", (int)(length_of(about.device) > 70 ? 70 : length_of(about.device)),
              about.device.data ? about.device.data : "", backend_name(about.backend));
+    native.AdapterInfoFreeMembers(about);
+    native.SupportedFeaturesFreeMembers(features);
 
     uint32_t wanted[3], n = 0;
     if (info->f16) wanted[n++] = WG_FEATURE_F16;
