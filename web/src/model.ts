@@ -82,7 +82,7 @@ class PageModel extends EventTarget {
       void this.look();
     }
     settings.onchange((now, before) => {
-      if (now.device !== before.device || now.detail !== before.detail) void this.reload();
+      if (now.device !== before.device || (now.detail !== before.detail && this.choice.kind !== 'demo')) void this.reload();
     });
   }
 
@@ -142,6 +142,14 @@ class PageModel extends EventTarget {
   unload(): void {
     this.end();
     this.change({ state: 'none', progress: null, elsewhere: false });
+  }
+
+  /** Gives the model back, to its last file handle; what was chosen is forgotten too, and the demo model takes its place. */
+  async forget(): Promise<void> {
+    this.end();
+    await this.leaving;
+    remember(DEMO);
+    this.change({ choice: DEMO, state: 'none', progress: null, error: null, device: null, info: null, elsewhere: false });
   }
 
   /** Tells of a call's failure. After some a pipeline is of no more use: the next call opens a new one. */
