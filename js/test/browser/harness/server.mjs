@@ -4,7 +4,7 @@
 //   isolated   cross-origin isolated (COOP and COEP), so that SharedArrayBuffer and threads exist
 //   csp        the strict policy that docs and examples show: scripts of the page's own origin and wasm, nothing else
 //
-// Byte ranges are answered. Only the folders below are served. POST /report hands a page's results to the waiting run.
+// Byte ranges are answered; ?cors lets other origins read the file. Only the folders below are served. POST /report hands a page's results to the waiting run.
 import { createServer } from 'node:http';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -98,7 +98,8 @@ export async function startServers(onReport, mounts = {}, onNext = null) {
         } else if (url.pathname === '/favicon.ico') {
           response.writeHead(204, headers).end();
         } else {
-          await serveFile(request, response, decodeURIComponent(url.pathname).slice(1), headers, mounts);
+          const open = url.searchParams.has('cors') ? { ...headers, 'access-control-allow-origin': '*' } : headers;
+          await serveFile(request, response, decodeURIComponent(url.pathname).slice(1), open, mounts);
         }
       } catch (error) {
         if (!response.headersSent) response.writeHead(500, headers);
