@@ -20,6 +20,7 @@ export const plan = [
   ...where('webkit', 'cpu', 'plain', 'store', 'probe', 'words', 'inputs', 'api', 'abort', 'errors', 'worker', 'modules'),
   ...where('webkit', 'cpu', 'csp', 'words'),
   ...where('webkit', 'cpu', 'isolated', 'probe'),
+  ...['chromium', 'firefox', 'webkit'].flatMap((browser) => ['csp', 'plain'].flatMap((mode) => where(browser, 'cpu', mode, 'auto_alt', 'auto_alt_model'))),
   ...where('node', 'gpu', 'none', 'probe'),
   ...long(where('node', 'gpu', 'none', 'words', 'lost')),
   ...where('node', 'cpu', 'none', 'words', 'api', 'abort', 'errors'),
