@@ -1,0 +1,41 @@
+// Chromium, by the driver of the package's tests.
+import * as harness from '../../../js/test/browser/harness/chromium.mjs';
+import { Page } from './page.mjs';
+
+export const { name, missing } = harness;
+
+/** `args`: further flags, such as those of a camera that is not there. */
+export async function launch({ args = [] } = {}) {
+  const browser = await harness.launch({ args });
+  const { context } = browser;
+  return {
+    version: browser.version,
+    context,
+    async open({ width = 1280, height = 800, dark = false, reduced = false, touch = false } = {}) {
+      const tab = await context.newPage();
+      const cdp = await context.newCDPSession(tab);
+      await tab.setViewportSize({ width, height });
+      await tab.emulateMedia({ colorScheme: dark ? 'dark' : 'light', reducedMotion: reduced ? 'reduce' : 'no-preference' });
+      if (touch) await cdp.send('Emulation.setTouchEmulationEnabled', { enabled: true, maxTouchPoints: 5 });
+      const page = new Page({
+        evaluate: (code) => tab.evaluate(code),
+        goto: (url) => tab.goto(url),
+        reload: () => tab.reload(),
+        viewport: (w, h) => tab.setViewportSize({ width: w, height: h }),
+        screenshot: (file) => tab.screenshot({ path: file }),
+        press: async (keys) => {
+          for (const key of keys) await tab.keyboard.press(key);
+        },
+        type: (text) => tab.keyboard.type(text),
+        press_at: (x, y) => (touch ? tab.touchscreen.tap(x, y).catch(() => tab.mouse.click(x, y)) : tab.mouse.click(x, y)),
+        files: async (code, paths) => (await tab.evaluateHandle(code)).asElement().setInputFiles(paths),
+        close: () => tab.close(),
+      });
+      Object.assign(page, { tab, cdp });
+      tab.on('console', (m) => ['error', 'warning'].includes(m.type()) && page.complaints.push(`${m.type()}: ${m.text()} ${m.location().url}`));
+      tab.on('pageerror', (e) => page.complaints.push(String(e)));
+      return page;
+    },
+    close: () => browser.close(),
+  };
+}

@@ -1,0 +1,115 @@
+// What a test does with a page, the same in all browsers. A driver gives the few things that differ: see chromium.mjs.
+//
+// Functions given to these calls run inside the page; they see their one argument and the page, nothing of the test.
+
+/** Finds elements in shadow roots too, by a selector; `nth` counts the visible ones. Runs inside the page. */
+const finder = `(selector, text, nth = 0) => {
+  const found = [];
+  const walk = (root) => {
+    for (const e of root.querySelectorAll(selector)) found.push(e);
+    for (const e of root.querySelectorAll('*')) if (e.shadowRoot) walk(e.shadowRoot);
+  };
+  walk(document);
+  const seen = found.filter((e) => e.checkVisibility() || e.type === 'file');
+  const named = (e) => (e.getAttribute('aria-label') || e.textContent || e.value || '').trim();
+  return seen.filter((e) => !text || new RegExp(text, 'i').test(named(e)))[nth];
+}`;
+
+export class Page {
+  constructor(driver) {
+    this.driver = driver;
+    this.complaints = [];
+  }
+
+  /** Runs fn(argument) in the page and gives its result, as JSON carries it. */
+  evaluate(fn, argument) {
+    return this.driver.evaluate(`(${fn})(${argument === undefined ? '' : JSON.stringify(argument)})`);
+  }
+
+  /** Waits until fn(argument) is true in the page. */
+  async until(fn, argument, { seconds = 30, what = String(fn) } = {}) {
+    const end = Date.now() + seconds * 1000;
+    for (;;) {
+      let value;
+      try {
+        value = await this.evaluate(fn, argument);
+      } catch (e) {
+        value = undefined; // the page is being replaced
+        if (Date.now() > end) throw e;
+      }
+      if (value) return value;
+      if (Date.now() > end) throw new Error(`not within ${seconds} s: ${what}`);
+      await new Promise((go) => setTimeout(go, 50));
+    }
+  }
+
+  async goto(url) {
+    await this.driver.goto(url);
+  }
+  reload() {
+    return this.driver.reload();
+  }
+  viewport(width, height) {
+    return this.driver.viewport(width, height);
+  }
+  screenshot(file) {
+    return this.driver.screenshot(file);
+  }
+  press(...keys) {
+    return this.driver.press(keys);
+  }
+  type(text) {
+    return this.driver.type(text);
+  }
+  close() {
+    return this.driver.close();
+  }
+
+  /** Whether there is such an element to be seen. */
+  shows(selector, text) {
+    return this.driver.evaluate(`Boolean((${finder})(${JSON.stringify(selector)}, ${JSON.stringify(text ?? '')}))`);
+  }
+  /** Waits for such an element. */
+  async see(selector, text, { seconds = 30 } = {}) {
+    const end = Date.now() + seconds * 1000;
+    while (!(await this.shows(selector, text).catch(() => false))) {
+      if (Date.now() > end) throw new Error(`not seen within ${seconds} s: ${selector}${text ? ` with "${text}"` : ''}`);
+      await new Promise((go) => setTimeout(go, 50));
+    }
+  }
+  /** Waits until no such element is to be seen. */
+  async gone(selector, text, { seconds = 30 } = {}) {
+    const end = Date.now() + seconds * 1000;
+    while (await this.shows(selector, text)) {
+      if (Date.now() > end) throw new Error(`still there after ${seconds} s: ${selector}${text ? ` with "${text}"` : ''}`);
+      await new Promise((go) => setTimeout(go, 50));
+    }
+  }
+  text(selector, text) {
+    return this.driver.evaluate(`(${finder})(${JSON.stringify(selector)}, ${JSON.stringify(text ?? '')})?.textContent.trim() ?? null`);
+  }
+
+  /** Presses the middle of an element with the browser's own mouse, after making sure that nothing lies over it. */
+  async click(selector, text, nth = 0) {
+    await this.see(selector, text);
+    const at = await this.driver.evaluate(`(() => {
+      const e = (${finder})(${JSON.stringify(selector)}, ${JSON.stringify(text ?? '')}, ${nth});
+      if (!e) return { why: 'there is none' };
+      e.scrollIntoView({ block: 'center', inline: 'center', behavior: 'instant' });
+      const { left, top, width, height } = e.getBoundingClientRect();
+      const x = left + width / 2, y = top + height / 2;
+      let over = document.elementFromPoint(x, y);
+      while (over?.shadowRoot?.elementFromPoint(x, y) && over.shadowRoot.elementFromPoint(x, y) !== over) over = over.shadowRoot.elementFromPoint(x, y);
+      const within = (n) => n && (n === e || within(n.parentNode ?? n.host));
+      const labelled = over?.closest?.('label')?.control === e || e.contains(over);
+      return { x, y, why: within(over) || labelled ? '' : 'covered by ' + over?.outerHTML.slice(0, 120) };
+    })()`);
+    if (at.why) throw new Error(`${selector} ${text ?? ''} cannot be pressed: ${at.why}`);
+    await this.driver.press_at(at.x, at.y);
+  }
+
+  /** Chooses files in a file field. */
+  files(selector, paths) {
+    return this.driver.files(`(${finder})(${JSON.stringify(selector)}, '')`, paths);
+  }
+}

@@ -1,0 +1,62 @@
+// WebKitGTK over plain WebDriver, by the driver of the package's tests. One window: a page that is opened takes the place of the one before.
+import { writeFile } from 'node:fs/promises';
+import * as harness from '../../../js/test/browser/harness/webkit.mjs';
+import { Page } from './page.mjs';
+
+export const { name, missing } = harness;
+
+const ELEMENT = 'element-6066-11e4-a52e-4f735466cecf';
+const KEYS = { Tab: '\uE004', Enter: '\uE007', Escape: '\uE00C', ArrowDown: '\uE015', ArrowUp: '\uE013', ArrowRight: '\uE014', ArrowLeft: '\uE012', Shift: '\uE008', Control: '\uE009', ' ': ' ', Space: ' ', Home: '\uE011', End: '\uE010' };
+
+export async function launch() {
+  const browser = await harness.launch();
+  return {
+    get version() {
+      return browser.version;
+    },
+    async open({ width = 1280, height = 800 } = {}) {
+      await browser.open('about:blank');
+      const call = (method, route, body) => browser.call(method, route, body);
+      const actions = (...list) => call('POST', '/actions', { actions: list });
+      const size = async (w, h) => {
+        await call('POST', '/window/rect', { width: w, height: h });
+        // The window has borders and bars: what is missing inside is added.
+        const [iw, ih] = await call('POST', '/execute/sync', { script: 'return [innerWidth, innerHeight]', args: [] });
+        await call('POST', '/window/rect', { width: w + w - iw, height: h + h - ih });
+      };
+      const page = new Page({
+        // A promise is waited for.
+        evaluate: async (code) => {
+          const out = await call('POST', '/execute/async', {
+            script: `const done = arguments[0]; Promise.resolve().then(() => (${code})).then((value) => done({ value: value ?? null }), (e) => done({ error: String(e?.stack ?? e) }))`, args: [],
+          });
+          if (out.error) throw new Error(out.error);
+          return out.value;
+        },
+        goto: (url) => call('POST', '/url', { url }),
+        reload: () => call('POST', '/refresh', {}),
+        viewport: size,
+        screenshot: async (file) => writeFile(file, Buffer.from(await call('GET', '/screenshot'), 'base64')),
+        press: async (keys) => {
+          for (const key of keys) {
+            const parts = key.split('+').map((k) => KEYS[k] ?? k);
+            await actions({ type: 'key', id: 'keys', actions: [...parts.map((value) => ({ type: 'keyDown', value })), ...[...parts].reverse().map((value) => ({ type: 'keyUp', value }))] });
+          }
+        },
+        type: (text) => actions({ type: 'key', id: 'keys', actions: [...text].flatMap((value) => [{ type: 'keyDown', value }, { type: 'keyUp', value }]) }),
+        press_at: (x, y) => actions({
+          type: 'pointer', id: 'mouse', parameters: { pointerType: 'mouse' },
+          actions: [{ type: 'pointerMove', x: Math.round(x), y: Math.round(y), origin: 'viewport' }, { type: 'pointerDown', button: 0 }, { type: 'pointerUp', button: 0 }],
+        }),
+        files: async (code, paths) => {
+          const element = await call('POST', '/execute/sync', { script: `return ${code}`, args: [] });
+          await call('POST', `/element/${element[ELEMENT]}/value`, { text: paths.join('\n') });
+        },
+        close: async () => {},
+      });
+      await size(width, height);
+      return page;
+    },
+    close: () => browser.close(),
+  };
+}

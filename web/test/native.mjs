@@ -1,0 +1,22 @@
+// What the native program says about a picture: the words that the page must give, too.
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { root } from './serve.mjs';
+
+const galago = path.join(root, process.env.BUILD ?? 'build', 'galago');
+export const missing = () => (existsSync(galago) ? null : `${galago} is not built: run make`);
+
+const said = new Map();
+/** The answer for pictures (paths) and a question, greedy, on the CPU. */
+export function words(pictures, prompt = 'Describe this image.') {
+  const list = [pictures].flat(), key = JSON.stringify([list, prompt]);
+  if (!said.has(key)) {
+    const out = execFileSync(galago, ['run', '--device', 'cpu', '--quiet', '--json', '--max-tokens', '512', '--prompt', prompt, ...list.flatMap((p) => ['--image', p])], { encoding: 'utf8' });
+    said.set(key, JSON.parse(out).text.trim());
+  }
+  return said.get(key);
+}
+
+export const sample = (n) => path.join(root, `models/demo/samples/shapes-${n}.png`);
+export const data = (name) => path.join(root, 'tests/data/images', name);
