@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
-const entry = at('../dist/types/node.d.ts'), text = readFileSync(at('../../docs/JS.md'), 'utf8');
-const program = ts.createProgram([entry], { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler, lib: ['lib.es2022.d.ts', 'lib.dom.d.ts', 'lib.dom.iterable.d.ts'] });
+const entries = ['node', 'elements/auto_alt'].map((name) => at(`../dist/types/${name}.d.ts`)), text = readFileSync(at('../../docs/JS.md'), 'utf8');
+const program = ts.createProgram(entries, { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler, lib: ['lib.es2022.d.ts', 'lib.dom.d.ts', 'lib.dom.iterable.d.ts'] });
 const checker = program.getTypeChecker(), ours = (d) => d.getSourceFile().fileName.includes('/dist/types/');
 
 // Every name, and where it was first seen.
@@ -36,8 +36,7 @@ function members(type, where, depth = 0) {
     if (t.isStringLiteral?.() && depth < 3 && /^[a-z]/i.test(t.value)) note(t.value, where);
   }
 }
-const source = program.getSourceFile(entry);
-for (const symbol of checker.getExportsOfModule(checker.getSymbolAtLocation(source))) {
+for (const symbol of entries.flatMap((entry) => checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(entry))))) {
   const real = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
   note(symbol.name, 'export');
   members(real.flags & (ts.SymbolFlags.Type) ? checker.getDeclaredTypeOfSymbol(real) : checker.getTypeOfSymbol(real), symbol.name);
