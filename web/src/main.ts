@@ -6,6 +6,7 @@ import { settings } from './settings.js';
 import { showChip } from './chip.js';
 
 register('ask', () => import('./views/ask.js'));
+register('batch', () => import('./views/batch.js'));
 register('models', () => import('./views/models.js'));
 register('settings', () => import('./views/settings.js'));
 register('privacy', () => import('./views/privacy.js'));

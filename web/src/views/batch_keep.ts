@@ -35,6 +35,8 @@ export class Keeper {
   private timer: ReturnType<typeof setTimeout> | null = null;
   private writing: Promise<void> | null = null;
   private dirtyMeta = false;
+  /** The list's record is stored. */
+  private recorded = false;
   private known = new Set<number>();
   private readonly off: () => void;
 
@@ -81,6 +83,7 @@ export class Keeper {
       this.known.add(row.id);
       this.stored.add(row.id);
     }
+    this.recorded = true;
     this.saved = record.saved;
     this.name = record.name;
     this.state = 'on';
@@ -201,7 +204,7 @@ export class Keeper {
   }
 
   private later(): void {
-    if (this.state === 'on') this.timer ??= setTimeout(() => void this.settle(), this.options.delay_ms ?? 400);
+    if (this.state === 'on') this.timer ??= setTimeout(() => void this.settle(), this.options.delay_ms ?? 250);
   }
 
   private async write(): Promise<void> {
@@ -215,8 +218,9 @@ export class Keeper {
     }
     const id = this.tab.list!;
     await this.checkRoom();
-    // The record comes first: what is written can then be found and deleted, whatever happens.
-    await this.writeMeta(id);
+    // The first time the record comes first: what is written can then be found and deleted, whatever happens. Later the rows do: a
+    // page that is being left has no time for two.
+    if (!this.recorded) await this.writeMeta(id);
     while (this.state === 'on' && this.pending && this.tab.list === id) {
       const rows: Row[] = [], files: [number, Blob][] = [], gone = [...this.gone];
       let bytes = 0;
@@ -246,6 +250,7 @@ export class Keeper {
 
   private async writeMeta(id: string): Promise<void> {
     this.dirtyMeta = false;
+    this.recorded = true;
     const { rows, counts } = this.queue;
     await this.store.putList({ id, saved: this.saved, name: this.name, updated: (this.options.now ?? Date.now)(), count: rows.length, done: counts.done, ...this.options.meta() });
   }
@@ -288,6 +293,6 @@ export class Keeper {
     this.gone.clear();
     this.stored.clear();
     this.known.clear();
-    this.dirtyMeta = false;
+    this.dirtyMeta = this.recorded = false;
   }
 }

@@ -43,6 +43,8 @@ export interface Answered {
 }
 export interface Hooks {
   signal: AbortSignal;
+  /** The work on the row begins now: what went before, such as opening the model, is not the row's time. */
+  begin(): void;
   /** Takes the whole answer so far. */
   piece(text: string): void;
 }
@@ -267,7 +269,8 @@ export class Queue {
 
   /** Whether it failed. */
   private async one(row: Row): Promise<boolean> {
-    const control = new AbortController(), began = this.now();
+    const control = new AbortController();
+    let began = this.now();
     this.current = { row, control, began };
     row.answer = '';
     delete row.error;
@@ -275,6 +278,10 @@ export class Queue {
     try {
       const { text, prompt, figures } = await this.ask(row, {
         signal: control.signal,
+        begin: () => {
+          began = this.now();
+          if (this.current?.row === row) this.current.began = began;
+        },
         piece: (so_far) => {
           row.answer = so_far;
           if (!control.signal.aborted) this.tell({ kind: 'piece', row });

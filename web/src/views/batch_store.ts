@@ -97,6 +97,8 @@ export function batchStore(name = 'galago-batch'): BatchStore {
         work.abort();
         throw error;
       }
+      // A page that is being left does not get to the moment at which transactions end by themselves.
+      work.commit?.();
       await end;
     },
     async drop(id) {

@@ -11,10 +11,10 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 function manual() {
   let time = 0;
   const asked = [];
-  const queue = new Queue((row, { signal, piece }) => new Promise((resolve, reject) => {
+  const queue = new Queue((row, { signal, begin, piece }) => new Promise((resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason));
     asked.push({
-      id: row.id, piece, fail: (error) => reject(error),
+      id: row.id, begin, piece, fail: (error) => reject(error),
       answer: (text, seconds = 1) => { time += seconds * 1e3; resolve({ text, prompt: 'what?', figures: { model: 'm', finish_reason: 'stop' } }); },
     });
   }), () => time);
@@ -32,6 +32,8 @@ test('answers all in order and tells the time left', async () => {
   queue.add(pictures(3));
   const end = queue.start();
   assert.equal(queue.secondsLeft(), null);
+  wait(60_000);
+  last().begin(); // the minute before was the model's
   last().piece('a');
   assert.equal(queue.get(1).answer, 'a');
   last().answer('a.', 4);
