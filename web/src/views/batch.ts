@@ -152,7 +152,10 @@ export function mount(root: HTMLElement): View {
   }
   async function empty(): Promise<void> {
     queue.stop();
+    // What a saved list still has to store comes first; nothing else may be pressed meanwhile.
+    root.inert = true;
     await keeper.detach().catch(() => undefined);
+    root.inert = false;
     queue.clear();
     sources.clear();
     thumbs.clear();
@@ -284,9 +287,15 @@ export function mount(root: HTMLElement): View {
     parts.keepBox.hidden = !some;
     parts.save.hidden = keeper.saved;
     parts.unsave.hidden = !keeper.saved;
-    parts.keepState.textContent = !locks ? t('batch.keep_unavailable') : keeper.state === 'full' ? t(keeper.saved ? 'batch.full_saved' : 'batch.full') : keeper.saved ? t('batch.keep_saved', { name: keeper.name })
-      : keeper.state === 'on' && keeper.pending > 20 ? t('batch.keeping', { n: keeper.pending }) : '';
+    parts.keepState.textContent = keepWords();
     parts.keepState.classList.toggle('warn', keeper.state === 'full');
+  }
+  function keepWords(): string {
+    const { state, saved, pending } = keeper;
+    if (!locks) return t('batch.keep_unavailable');
+    if (state === 'full') return t(saved ? 'batch.full_saved' : 'batch.full');
+    if (state === 'on' && pending > 20) return t('batch.keeping', { n: pending });
+    return saved ? t('batch.keep_saved', { name: keeper.name }) : '';
   }
   queue.listen((change) => {
     if (change.kind === 'rows' || (change.kind === 'row' && filter !== 'all')) show();

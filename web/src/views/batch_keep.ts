@@ -21,7 +21,7 @@ export interface KeepOptions {
 }
 
 /** Of one transaction. */
-const ROWS = 500, FILES = 16, FILE_BYTES = 32e6;
+const ROWS = 500, FILES = 64, FILE_BYTES = 32e6;
 
 export class Keeper {
   state: KeepState = 'on';

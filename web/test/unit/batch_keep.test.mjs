@@ -66,23 +66,23 @@ function browser(store) {
 test('a list comes back after a reload, pictures and answers and question', async () => {
   const store = memoryStore(), chrome = browser(store), first = chrome.tab();
   assert.equal(await first.keeper.back(), null);
-  first.add(40);
+  first.add(140);
   first.queue.rerun(2);
   await new Promise((r) => setTimeout(r, 20));
   await first.keeper.settle();
   assert.ok(first.keeper.safe);
-  assert.deepEqual(store.sizes(), [1, 40, 40]);
-  assert.ok(store.log.every(({ files }) => files <= 16));
+  assert.deepEqual(store.sizes(), [1, 140, 140]);
+  assert.ok(store.log.every(({ files }) => files <= 64), 'in small pieces');
   first.close();
   const second = chrome.tab(first.memory), back = await second.keeper.back();
-  assert.deepEqual(back.rows.map((row) => row.state).join(''), `waitingdone${'waiting'.repeat(38)}`);
+  assert.deepEqual(back.rows.map((row) => row.state).join(''), `waitingdone${'waiting'.repeat(138)}`);
   assert.equal(back.rows[1].answer, 'about 1.png');
-  assert.deepEqual([back.record.question, back.record.count, back.record.done], ['Is it red?', 40, 1]);
+  assert.deepEqual([back.record.question, back.record.count, back.record.done], ['Is it red?', 140, 1]);
   second.queue.restore(back.rows);
   second.queue.edit(1, 'mine');
   second.queue.remove([3]);
   await second.keeper.settle();
-  assert.deepEqual(store.sizes(), [1, 39, 39]);
+  assert.deepEqual(store.sizes(), [1, 139, 139]);
   assert.deepEqual(store.log.at(-1), { rows: 1, files: 0, bytes: 0 }, 'only what changed is written again');
   assert.equal((await store.rows(second.tab.list))[0].answer, 'mine');
 });
@@ -135,15 +135,15 @@ test('a tab that comes back while others look keeps its list', async () => {
 });
 
 test('without room the list goes on, and half a list is not left behind', async () => {
-  const store = memoryStore(150), chrome = browser(store), tab = chrome.tab();
-  tab.add(40);
+  const store = memoryStore(1500), chrome = browser(store), tab = chrome.tab();
+  tab.add(200);
   await tab.keeper.settle();
   assert.equal(tab.keeper.state, 'full');
   assert.match(tab.keeper.problem, /no room/);
   assert.deepEqual(store.sizes(), [0, 0, 0]);
   assert.equal(tab.memory.size, 0);
   await tab.queue.start();
-  assert.equal(tab.queue.counts.done, 40);
+  assert.equal(tab.queue.counts.done, 200);
   tab.queue.remove(tab.queue.rows.slice(10).map((row) => row.id));
   await tab.keeper.turn(true);
   assert.equal(tab.keeper.state, 'on');
@@ -175,7 +175,7 @@ test('a saved list is not taken away when room runs out; saving that fails leave
 
 test('turned off, nothing is kept, not even what is being written', async () => {
   const store = memoryStore(), tab = browser(store).tab();
-  tab.add(40);
+  tab.add(140);
   const writing = tab.keeper.settle();
   await new Promise((r) => setTimeout(r, 2));
   await tab.keeper.turn(false);
@@ -185,7 +185,7 @@ test('turned off, nothing is kept, not even what is being written', async () => 
   await tab.keeper.settle();
   assert.deepEqual(store.sizes(), [0, 0, 0]);
   await tab.keeper.turn(true);
-  assert.deepEqual(store.sizes(), [1, 40, 40]);
+  assert.deepEqual(store.sizes(), [1, 140, 140]);
 });
 
 test('an emptied table: a saved list stays, another one goes', async () => {
