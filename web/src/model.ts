@@ -19,6 +19,8 @@ export type ModelState = 'none' | 'asking' | 'loading' | 'paused' | 'ready' | 'f
 
 export const DEMO: ModelChoice = { kind: 'demo', name: 'demo', source: 'demo' };
 const KEY = 'galago.model';
+/** How stored models were asked for, by their ids: a precision or a hub's address is part of what is stored. */
+const OPTIONS_KEY = 'galago.options';
 
 /** The model cannot be had without the person: it is not downloaded, or paused. */
 export class NotReadyError extends Error {
@@ -43,11 +45,35 @@ function remembered(): ModelChoice | null {
   return null;
 }
 
+function keptOptions(): Record<string, ModelChoice['options']> {
+  try {
+    return JSON.parse(localStorage.getItem(OPTIONS_KEY) ?? '{}') as Record<string, ModelChoice['options']>;
+  } catch {
+    return {};
+  }
+}
+
+/** The choice that a stored model came from. */
+export function choiceOf(id: string): ModelChoice {
+  if (id === 'demo') return DEMO;
+  const options = keptOptions()[id] ?? {};
+  const source = options.revision ? id.replace(/@[^@]*$/, '') : id;
+  return { kind: 'hub', name: shortName(id), source, options };
+}
+
+/** "Qwen3.5-0.8B" of "Qwen/Qwen3.5-0.8B", "model.gguf" of its address. */
+export function shortName(id: string): string {
+  const path = /^https?:/.test(id) ? new URL(id).pathname : id;
+  return path.split('/').filter(Boolean).at(-1) ?? id;
+}
+
 function remember(choice: ModelChoice): void {
   try {
     const { token: _, ...options } = choice.options ?? {};
-    if (choice.kind === 'hub') localStorage.setItem(KEY, JSON.stringify({ ...choice, options }));
-    else localStorage.removeItem(KEY);
+    if (choice.kind === 'hub') {
+      localStorage.setItem(KEY, JSON.stringify({ ...choice, options }));
+      localStorage.setItem(OPTIONS_KEY, JSON.stringify({ ...keptOptions(), [storedId(choice)]: options }));
+    } else localStorage.removeItem(KEY);
   } catch {
     // It holds for this visit.
   }
