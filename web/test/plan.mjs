@@ -1,7 +1,10 @@
-// Which suite runs in which browser. 'long': with --long alone.
+// Which suite runs in which browser. 'full': not with --quick. 'long': with --long alone.
 export const plan = [
   ['chromium', 'offline'],
-  ['chromium', 'network'],
-  ['firefox', 'offline'],
-  ['webkit', 'offline'],
+  ['chromium', 'access'],
+  ['chromium', 'settings'],
+  ['firefox', 'settings'],
+  ['webkit', 'settings'],
+  ['firefox', 'offline', 'full'],
+  ['webkit', 'offline', 'full'],
 ];

@@ -92,7 +92,7 @@ export class Page {
   /** Presses the middle of an element with the browser's own mouse, after making sure that nothing lies over it. */
   async click(selector, text, nth = 0) {
     await this.see(selector, text);
-    const at = await this.driver.evaluate(`(() => {
+    const look = () => this.driver.evaluate(`(() => {
       const e = (${finder})(${JSON.stringify(selector)}, ${JSON.stringify(text ?? '')}, ${nth});
       if (!e) return { why: 'there is none' };
       e.scrollIntoView({ block: 'center', inline: 'center', behavior: 'instant' });
@@ -104,6 +104,13 @@ export class Page {
       const labelled = over?.closest?.('label')?.control === e || e.contains(over);
       return { x, y, why: within(over) || labelled ? '' : 'covered by ' + over?.outerHTML.slice(0, 120) };
     })()`);
+    // What is still moving is waited for, as people do.
+    let at = await look();
+    for (let i = 0, before; i < 20 && (at.why || before?.x !== at.x || before?.y !== at.y); i++) {
+      before = at;
+      await new Promise((go) => setTimeout(go, 60));
+      at = await look();
+    }
     if (at.why) throw new Error(`${selector} ${text ?? ''} cannot be pressed: ${at.why}`);
     await this.driver.press_at(at.x, at.y);
   }
