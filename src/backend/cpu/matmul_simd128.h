@@ -5,8 +5,6 @@
 #include "backend/cpu/matmul_impl.h"
 #include "backend/cpu/simd128.h"
 
-enum { DOT_ROWS = 4 }; /* that go through a dot together */
-
 /* matmul_dots_simd128.c */
 matmul_dot dot_q4_0_simd128, dot_q4_1_simd128, dot_q8_0_simd128, dot_q4_k_simd128, dot_q5_k_simd128, dot_q6_k_simd128;
 /* matmul_panels_simd128.c */

@@ -122,6 +122,17 @@ INLINE v128_t half_bits(v128_t upper)
 {
     return wasm_v128_and(wasm_i32x4_shr(upper, 3), wasm_i32x4_const_splat((int32_t)0x8fffe000u));
 }
+/* The values themselves, without a step through numbers that f32 calls subnormal, on which some processors take a hundred times as
+ * long: scales of blocks are often small. What a half has as subnormal gets an exponent, and the one that it adds is taken
+ * away. */
+INLINE v128_t half_values(v128_t upper)
+{
+    v128_t v = half_bits(upper), sign = wasm_v128_and(v, wasm_i32x4_const_splat((int32_t)0x80000000u));
+    v128_t tiny = wasm_i32x4_eq(wasm_v128_and(v, wasm_i32x4_const_splat(0x0f800000)), zero());
+    v128_t exponent = wasm_i32x4_add(v, wasm_i32x4_const_splat(112 << 23));
+    v = wasm_i32x4_add(exponent, wasm_v128_and(tiny, wasm_i32x4_const_splat(1 << 23)));
+    return wasm_f32x4_sub(v, wasm_v128_or(wasm_v128_and(tiny, wasm_i32x4_const_splat(113 << 23)), sign));
+}
 /* Halves 0..3 (or 4..7) of eight in the upper 16 bits of each lane. */
 INLINE v128_t upper_low(v128_t h) { return wasm_i16x8_shuffle(zero(), h, 0, 8, 1, 9, 2, 10, 3, 11); }
 INLINE v128_t upper_high(v128_t h) { return wasm_i16x8_shuffle(zero(), h, 4, 12, 5, 13, 6, 14, 7, 15); }
@@ -135,7 +146,7 @@ INLINE v128_t upper_rows(const uint8_t *const *row, size_t offset)
 }
 INLINE v128_t row_halves(const uint8_t *const *row, size_t offset)
 {
-    return wasm_f32x4_mul(half_bits(upper_rows(row, offset)), splat(F16_UNIT));
+    return half_values(upper_rows(row, offset));
 }
 
 #endif
