@@ -15,7 +15,12 @@ export class Memory {
 
   /** Begins the answer to `turn`, after those of `before` that have an answer. */
   async ask(vl: Pipeline, before: readonly AssistantTurn[], turn: AssistantTurn, options: GenerationOptions, context: number | undefined): Promise<AnswerStream<Figures>> {
-    const said = before.filter((t) => t.answer !== '' && (t.state === 'done' || t.state === 'stopped'));
+    // An alt text is about its picture alone, whatever was said before, and nothing that a later question could mean.
+    if (turn.kind === 'alt') {
+      const { prompt: _, ...rest } = options;
+      return vl.stream(turn.pictures.map((p) => p.file), turn.question, rest);
+    }
+    const said = before.filter((t) => t.kind !== 'alt' && t.answer !== '' && (t.state === 'done' || t.state === 'stopped'));
     const { system, prompt: _, ...own } = options;
     const kept = this.kept;
     const grows = kept !== null && kept.vl === vl && kept.system === system && kept.told.length === said.length && kept.told.every((t, i) => t.turn === said[i] && t.answer === said[i]!.answer);

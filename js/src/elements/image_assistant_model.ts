@@ -2,7 +2,7 @@
 
 import { pipeline, type ModelOptions, type Pipeline, type ProgressInfo } from '../index.js';
 
-type ModelSource = NonNullable<Parameters<typeof pipeline>[1]>;
+export type ModelSource = NonNullable<Parameters<typeof pipeline>[1]>;
 
 export interface ModelState {
   state: 'none' | 'loading' | 'ready' | 'failed';
