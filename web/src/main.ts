@@ -7,6 +7,7 @@ import { showChip } from './chip.js';
 
 register('ask', () => import('./views/ask.js'));
 register('batch', () => import('./views/batch.js'));
+register('camera', () => import('./views/camera.js'));
 register('models', () => import('./views/models.js'));
 register('settings', () => import('./views/settings.js'));
 register('privacy', () => import('./views/privacy.js'));

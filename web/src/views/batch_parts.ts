@@ -1,5 +1,6 @@
 // What stands still in the batch view: its regions and controls, without what they do.
 import { el } from '../dom.js';
+import { choices } from './batch_choices.js';
 import { PRESETS, type Preset } from './batch_prompts.js';
 
 export type Filter = 'all' | 'waiting' | 'done' | 'failed';
@@ -7,14 +8,6 @@ export const FILTERS: readonly Filter[] = ['all', 'waiting', 'done', 'failed'];
 
 const button = (key: string, kind = '', more: Record<string, unknown> = {}): HTMLButtonElement =>
   el('button', { type: 'button', class: `button ${kind}`, 'data-t': `batch.${key}`, ...more });
-
-/** Choices in a row, of which one holds: radio buttons that look like one control. `name`: of the group in the page. */
-export function choices<T extends string>(name: string, label: string, values: readonly T[], text: (value: T) => string, onchange: (value: T) => void): { element: HTMLElement; set(value: T): void } {
-  const inputs = values.map((value) => el('input', { type: 'radio', name, value, onchange: () => onchange(value) }));
-  const element = el('fieldset', { class: 'choices' }, el('legend', { 'data-t': label }),
-    el('div', { class: 'choices-row' }, inputs.map((input, i) => el('label', { class: 'choice' }, input, el('span', { 'data-t': text(values[i]!) })))));
-  return { element, set: (value) => inputs.forEach((input) => (input.checked = input.value === value)) };
-}
 
 /** Opens a file dialog when asked. */
 function picker(folder: boolean): HTMLInputElement {

@@ -55,6 +55,7 @@ test('asks again only when something changed', async () => {
   last().piece('A ro');
   last().answer('A room');
   await turn();
+  await tick();
   assert.deepEqual(log, ['[looking]', '… A ro', 'A room', '[still]']);
   await tick();
   await tick();
@@ -76,13 +77,15 @@ test('tells the pace of answers without rest', async () => {
   assert.equal(loop.pace, null);
   for (let i = 0; i < 12; i++) {
     world.picture = { picture: i, small: i % 2 ? room : dark };
-    last().answer('x', 2000);
+    last().answer('x', 1700);
     await turn();
+    await tick(); // 300 ms to read it
   }
   assert.equal(loop.pace, 30);
   world.picture = { picture: 1, small: room.map((v, i) => (i % 2 ? v : 255 - v)) };
   last().answer('y');
   await turn();
+  await tick();
   await tick();
   loop.stop();
   assert.equal(loop.pace, null);
@@ -106,6 +109,7 @@ test('rests while hidden, and leaves the answer for another question', async () 
   assert.equal(asked.length, 3, 'the same picture, another question');
   last().answer('words');
   await turn();
+  await tick();
   loop.again();
   await tick();
   assert.equal(asked.length, 4);
