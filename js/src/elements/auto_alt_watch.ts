@@ -85,8 +85,8 @@ export class Watch {
     if (!this.options.shadow) return;
     for (const element of [...(scope instanceof Element ? [scope] : []), ...scope.querySelectorAll('*')]) {
       if (element.shadowRoot) this.open(element.shadowRoot);
-      // A component whose script comes later has its shadow root only then.
-      else if (element.localName.includes('-') && element.matches(':not(:defined)')) void customElements.whenDefined(element.localName).then(() => this.later(element));
+      // A component whose script comes later has its shadow root only then. Scripts of extensions have no registry: it is null.
+      else if (element.localName.includes('-') && element.matches(':not(:defined)')) void (customElements as CustomElementRegistry | null)?.whenDefined(element.localName).then(() => this.later(element));
     }
   }
 
