@@ -3,7 +3,7 @@
 // Prints the address and stays. Takes the first free port from 8080 on, unless --port says which. Sends the policy that the page
 // itself states, and what only a header can say; with --isolated the two headers that allow threads on the CPU.
 import { createServer } from 'node:http';
-import { createReadStream, existsSync, readFileSync } from 'node:fs';
+import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,15 +25,19 @@ if (options.port && !(Number(options.port) >= 0 && Number(options.port) <= 65535
   process.exit(1);
 }
 
-// The page's own words, so that header and page never differ.
-const stated = /http-equiv="Content-Security-Policy"\s+content="([^"]+)"/.exec(readFileSync(path.join(root, 'index.html'), 'utf8'))?.[1];
-if (!stated) {
-  console.error(`${path.join(root, 'index.html')} states no policy`);
-  process.exit(1);
+let stated = '', statedAt = -1;
+/** The page's own words, so that header and page never differ; read anew when the page was built anew. */
+function policy() {
+  const file = path.join(root, 'index.html'), { mtimeMs } = statSync(file);
+  if (mtimeMs !== statedAt) {
+    stated = /http-equiv="Content-Security-Policy"\s+content="([^"]+)"/.exec(readFileSync(file, 'utf8'))?.[1] ?? '';
+    statedAt = mtimeMs;
+    if (!stated) throw new Error(`${file} states no policy`);
+  }
+  return `${stated}; frame-ancestors 'none'`;
 }
-const headers = {
-  'content-security-policy': `${stated}; frame-ancestors 'none'`, 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer', 'cache-control': 'no-cache',
-  'permissions-policy': 'camera=(self), microphone=(), geolocation=()',
+const fixed = {
+  'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer', 'cache-control': 'no-cache', 'permissions-policy': 'camera=(self), microphone=(), geolocation=()',
   ...(options.isolated ? { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' } : {}),
 };
 const types = {
@@ -55,6 +59,14 @@ async function answer(request, response) {
     // A malformed address is answered like an unknown one.
   }
   const found = file && (await stat(file).catch(() => null));
+  let headers;
+  try {
+    headers = { ...fixed, 'content-security-policy': policy() };
+  } catch (error) {
+    // The page is being built.
+    response.writeHead(503, { ...fixed, 'content-type': 'text/plain' }).end(`${error.message}\n`);
+    return;
+  }
   if (!found?.isFile() || (request.method !== 'GET' && request.method !== 'HEAD')) {
     response.writeHead(404, { ...headers, 'content-type': 'text/plain' }).end('not found\n');
     return;

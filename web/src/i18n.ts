@@ -56,14 +56,14 @@ export function bytes(n: number): string {
   return number(value, { style: 'unit', unit: units[i], unitDisplay: 'short', maximumFractionDigits: i > 0 && value < 10 ? 1 : 0 });
 }
 
-/** "0.4 s", "12 s", "3 min", "1 h 20 min". */
+/** "0.4 s", "12 s", "3 min", "1 h 20 min": the signs of these units are the same in all languages that there are texts for. */
 export function seconds(s: number): string {
-  const unit = (value: number, name: string, digits = 0): string => number(value, { style: 'unit', unit: name, unitDisplay: name === 'second' ? 'narrow' : 'short', maximumFractionDigits: digits });
-  if (s < 10) return unit(s, 'second', 1);
-  if (s < 90) return unit(Math.round(s), 'second');
+  const unit = (value: number, sign: string, digits = 0): string => `${number(value, { maximumFractionDigits: digits })}\u202f${sign}`;
+  if (s < 10) return unit(s, 's', 1);
+  if (s < 90) return unit(Math.round(s), 's');
   const minutes = Math.round(s / 60);
-  if (minutes < 60) return unit(minutes, 'minute');
-  return minutes % 60 ? `${unit(Math.floor(minutes / 60), 'hour')} ${unit(minutes % 60, 'minute')}` : unit(minutes / 60, 'hour');
+  if (minutes < 60) return unit(minutes, 'min');
+  return minutes % 60 ? `${unit(Math.floor(minutes / 60), 'h')} ${unit(minutes % 60, 'min')}` : unit(minutes / 60, 'h');
 }
 
 export function date(at: number | Date, options: Intl.DateTimeFormatOptions = { dateStyle: 'medium', timeStyle: 'short' }): string {

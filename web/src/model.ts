@@ -180,7 +180,8 @@ class PageModel extends EventTarget {
 
   /** Tells of a call's failure. After some a pipeline is of no more use: the next call opens a new one. */
   report(error: unknown): void {
-    const code = (error as { code?: string } | null)?.code;
+    const { code, cause } = (error ?? {}) as { code?: string; cause?: unknown };
+    if (cause) return this.report(cause);
     if (this.current && (code === 'device_lost' || code === 'internal')) this.unload();
   }
 

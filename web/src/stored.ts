@@ -34,8 +34,14 @@ export async function isDownloading(id: string): Promise<boolean> {
 /** Deletes a model's files. The model in use is given back first; one that another tab downloads stays. */
 export async function removeModel(id: string): Promise<void> {
   const { cache } = await import('galago');
-  if (storedId(model.choice) === id) await model.forget();
-  if (await isDownloading(id)) throw new BusyElsewhereError(id);
+  const own = storedId(model.choice) === id;
+  if (own) model.pause();
+  // A lock that this tab just gave back is gone a moment later; one that stays is another tab's.
+  for (let n = 0; await isDownloading(id); n++) {
+    if (n === 10) throw new BusyElsewhereError(id);
+    await new Promise((go) => setTimeout(go, 50));
+  }
+  if (own) await model.forget();
   await cache.remove(id);
 }
 

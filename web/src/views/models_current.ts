@@ -5,6 +5,7 @@ import { explain } from '../errors.js';
 import { bytes, number, seconds, t } from '../i18n.js';
 import { DEMO, model, storedId } from '../model.js';
 import { modelName } from '../chip.js';
+import { agreed } from './models_plan.js';
 import { BusyElsewhereError, removeModel } from '../stored.js';
 
 const button = (key: string, onclick: () => void, look = ''): HTMLButtonElement => el('button', { type: 'button', class: `button ${look}`, onclick, dataset: { act: key } }, t(`models.${key}`));
@@ -56,6 +57,12 @@ export function currentCard(changed: () => void): { element: HTMLElement; update
     const { choice, progress: p } = model;
     if (await removeAsked(storedId(choice), choice.name, p?.loaded ?? 0)) changed();
   }
+  /** Downloads what is missing. What is not known yet is taken for large. */
+  async function goOn(): Promise<void> {
+    const { choice, progress: p } = model;
+    if (choice.kind === 'hub' && !(await agreed(p ? p.total - p.loaded : 1))) return;
+    await model.resume();
+  }
   async function cancel(): Promise<void> {
     const { choice, progress: p } = model;
     model.pause();
@@ -84,15 +91,15 @@ export function currentCard(changed: () => void): { element: HTMLElement; update
       return [model.elsewhere ? el('p', { class: 'notice' }, t('models.elsewhere')) : null, bar, words,
         row(choice.kind === 'hub' && button('pause', () => model.pause(), 'primary'), button('cancel', () => void cancel()))];
     }
-    if (state === 'paused') return [bar, words, row(button('resume', () => void model.resume(), 'primary'), button('delete_part', () => void remove()), useDemo())];
+    if (state === 'paused') return [bar, words, row(button('resume', () => void goOn(), 'primary'), button('delete_part', () => void remove()), useDemo())];
     if (state === 'failed') {
       const { text, detail } = explain(error);
       return [
         el('div', { class: 'notice error' }, el('p', null, text), detail !== '' && el('details', null, el('summary', null, t('error.detail')), el('p', { class: 'small muted' }, detail))),
-        row(button('retry', () => void model.resume(), 'primary'), other && useDemo()),
+        row(button('retry', () => void goOn(), 'primary'), other && useDemo()),
       ];
     }
-    if (state === 'asking') return [el('p', null, t('models.asking')), row(button('start', () => void model.resume(), 'primary'), useDemo())];
+    if (state === 'asking') return [el('p', null, t('models.asking')), row(button('start', () => void goOn(), 'primary'), useDemo())];
     return [about, el('p', { class: 'muted' }, t('models.idle')), row(button('load', () => void model.resume()), other && useDemo())];
   }
 

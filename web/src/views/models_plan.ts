@@ -25,12 +25,14 @@ export async function lookAt(choice: ModelChoice, signal: AbortSignal): Promise<
   const { probe } = await import('galago');
   const { device } = modelOptions();
   const ask = (options: ModelChoice['options']): Promise<ProbeResult> => probe(choice.source, { device, ...options, signal });
-  const first = await ask(choice.options);
-  if (first.supported || choice.options?.dtype === undefined) return { choice, probe: first };
-  // A repository without a file of that precision: what it has is taken as it is.
-  const { dtype: _, ...options } = choice.options;
-  const second = await ask(options);
-  return second.supported ? { choice: { ...choice, options }, probe: second } : { choice, probe: first };
+  const { dtype, ...as_is } = choice.options ?? {};
+  if (dtype !== 'auto') return { choice, probe: await ask(choice.options) };
+  // 4 bits where there is a file of them or where weights are published in 16; other files are taken as they are.
+  const small = { ...as_is, dtype: 'q4' }, first = await ask(small);
+  const main = first.files.find((f) => /\.gguf$/i.test(f.name) && !/mmproj/i.test(f.name));
+  if (first.supported && !(main && !/q4/i.test(main.name))) return { choice: { ...choice, options: small }, probe: first };
+  const second = await ask(as_is);
+  return second.supported ? { choice: { ...choice, options: as_is }, probe: second } : { choice: { ...choice, options: small }, probe: first };
 }
 
 /** Why a model cannot be taken, in plain words; null where it can. */
@@ -69,7 +71,8 @@ function facts(plan: Plan): [string, string][] {
 
 const range = ([low, high]: [number, number], write: (n: number) => string): string => {
   const [a, b] = [rounded(low), rounded(high)];
-  return a === b ? write(a) : `${write(a).replace(/\s*\D*$/, '')} – ${write(b)}`;
+  // "0.2 – 3 s": the unit once.
+  return a === b ? write(a) : `${write(a).replace(/\s?[^\d]*$/u, '')} – ${write(b)}`;
 };
 
 async function speedText({ choice, probe }: Plan): Promise<string> {
@@ -77,10 +80,15 @@ async function speedText({ choice, probe }: Plan): Promise<string> {
   return t('models.speed', { words: range(speed.words_per_s, number), first: range(speed.first_s, seconds) });
 }
 
+/** Over a connection that costs, a download is asked for. */
+export async function agreed(size: number): Promise<boolean> {
+  return size <= 0 || !metered() || (await confirm(t('models.metered_title'), t('models.metered_text', { size: bytes(size) }), t('models.download_anyway')));
+}
+
 async function start(plan: Plan, button: HTMLButtonElement, taken: () => void): Promise<void> {
   const { choice, probe } = plan;
   if (choice.kind === 'hub' && probe.download_bytes > 0) {
-    if (metered() && !(await confirm(t('models.metered_title'), t('models.metered_text', { size: bytes(probe.download_bytes) }), t('models.download_anyway')))) return;
+    if (!(await agreed(probe.download_bytes))) return;
     button.disabled = true;
     // Only a page may ask for this, and only now is there something to keep.
     void askPersist();

@@ -9,7 +9,7 @@ import { hubs, mayFetch } from '../policy.js';
 import { lookAt, showPlan } from './models_plan.js';
 
 const SUGGESTED = ['Qwen/Qwen3.5-0.8B'];
-const PRECISIONS = ['q4', 'q8', ''] as const;
+const PRECISIONS = ['auto', 'q4', 'q8', ''] as const;
 
 /** Looks at a choice and shows what there is to know, in `place`; another look ends the one before. */
 export class Looker {
@@ -133,7 +133,7 @@ export function filesChoice(files: Map<string, File>): ModelChoice | null {
   if (!main) return null;
   const gguf = /\.gguf$/i.test(main[0]), folder = main[0].split('/').at(-2);
   const name = gguf ? main[1].name.replace(/\.gguf$/i, '') : folder ?? t('models.own_files');
-  return { kind: 'files', name, source: { files: Object.fromEntries(useful) } as ModelSource, options: gguf ? {} : { dtype: 'q4' } };
+  return { kind: 'files', name, source: { files: Object.fromEntries(useful) } as ModelSource, options: { dtype: 'auto' } };
 }
 
 export function filesForm(looker: Looker): HTMLElement {

@@ -6,6 +6,7 @@ import { bytes, date, number, t } from '../i18n.js';
 import { choiceOf, model, shortName, storedId } from '../model.js';
 import { askPersist, isDownloading, listModels, usage } from '../stored.js';
 import { removeAsked } from './models_current.js';
+import { agreed } from './models_plan.js';
 
 export function storedCard(): { element: HTMLElement; update(): Promise<void> } {
   const list = el('div', { class: 'stored-list' }), room = el('div', { class: 'stored-room' });
@@ -13,6 +14,7 @@ export function storedCard(): { element: HTMLElement; update(): Promise<void> } 
   let serial = 0;
 
   async function use(m: CachedModel): Promise<void> {
+    if (!m.complete && !(await agreed(m.size - m.loaded))) return;
     await model.choose(choiceOf(m.id));
     void model.resume();
     document.getElementById('models-current')?.focus();
