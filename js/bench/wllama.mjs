@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { root } from '../test/browser/harness/server.mjs';
 import { measureInPage } from './host.mjs';
-import { median } from './measure.mjs';
+import { median } from './standard.mjs';
 
 const { values: o } = parseArgs({
   options: {

@@ -1,5 +1,5 @@
 // One engine in a page, prefill and decode on the CPU: wllama or Galago, the same GGUF, the same text. See wllama.mjs.
-import { digits, median } from './measure.mjs';
+import { digits, median } from './standard.mjs';
 
 // llama.cpp in wasm; its own timings. The first character differs from call to call, so that nothing is taken from a cache.
 async function wllama({ model, threads, prompt, tokens, reps }, say) {
