@@ -37,10 +37,6 @@ export function t(key: string, values: Record<string, string | number> = {}): st
   });
 }
 
-export function has(key: string): boolean {
-  return (english as Texts)[key] !== undefined;
-}
-
 export function number(n: number, options: Intl.NumberFormatOptions = { maximumFractionDigits: 1 }): string {
   return new Intl.NumberFormat(language, options).format(n);
 }

@@ -1,9 +1,11 @@
 // The page: texts, theme, the views and what is around them.
 
-import { useLanguage } from './i18n.js';
+import { t, useLanguage } from './i18n.js';
 import { register, start } from './router.js';
 import { settings } from './settings.js';
 import { showChip } from './chip.js';
+import { toast } from './dom.js';
+import { model } from './model.js';
 
 register('ask', () => import('./views/ask.js'));
 register('batch', () => import('./views/batch.js'));
@@ -43,6 +45,11 @@ function offerInstall(): void {
     void invitation?.prompt?.();
   });
 }
+
+model.addEventListener('notice', (e) => {
+  const { device } = (e as CustomEvent<{ device?: { type: 'gpu' | 'cpu' } }>).detail;
+  if (device) toast(t(`model.notice_${device.type}`));
+});
 
 useTheme(settings.get().theme);
 await useLanguage(settings.get().language);

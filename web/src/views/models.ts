@@ -28,7 +28,7 @@ export function mount(root: HTMLElement): View {
       el('div', { class: 'cards' },
         current.element,
         el('section', { class: 'card', 'aria-labelledby': 'models-other' },
-          el('h2', { id: 'models-other' }, t('models.other')),
+          el('h2', { id: 'models-other' }, t('models.another')),
           el('div', { class: 'sources' },
             el('div', null, el('h3', null, t('models.from_hub')), hubForm(looker, id)),
             el('div', null, el('h3', null, t('models.from_files')), filesForm(looker)))),
