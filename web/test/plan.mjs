@@ -5,6 +5,12 @@ export const plan = [
   ['chromium', 'settings'],
   ['firefox', 'settings'],
   ['webkit', 'settings'],
+  ['chromium', 'ask'],
+  ['firefox', 'ask'],
+  ['webkit', 'ask'],
+  ['chromium', 'models'],
+  ['firefox', 'models', 'full'],
+  ['webkit', 'models', 'full'],
   ['firefox', 'offline', 'full'],
   ['webkit', 'offline', 'full'],
 ];

@@ -77,6 +77,8 @@ for (const [browser, suite] of wanted) {
     };
     await runSuite(module, env, async (m) => {
       tell(m);
+      // What was to be seen at that moment.
+      if (m.type === 'fail') for (const [i, page] of pages.entries()) await page.screenshot(path.join(shots, `failed-${browser}-${suite}-${seen.failed}-${i}.png`)).catch(() => {});
       if (m.type !== 'begin') await closePages();
     });
   } catch (error) {

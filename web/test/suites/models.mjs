@@ -1,0 +1,267 @@
+// Models from a hub and from files: told about, fetched, paused, taken up again, refused, deleted. The hub is the package's test hub.
+import { execFileSync } from 'node:child_process';
+import path from 'node:path';
+import { startHub } from '../../../js/test/hub/server.mjs';
+import { sample, words } from '../native.mjs';
+import { serve } from '../serve.mjs';
+import { show, stands } from '../views.mjs';
+
+const id = 'lab/shapes', names = ['demo.gguf', 'mmproj-demo.gguf'];
+let hub, server, total;
+
+// The page is built for this hub: its policy lets nothing else be asked.
+export async function before(t) {
+  hub = t.env.later(await startHub());
+  total = names.reduce((n, name) => n + hub.put({ repo: id, path: name, from: path.join(t.env.root, 'models/demo', name) }).size, 0);
+  const to = path.join(t.env.root, `build/web-hub-${t.env.browser}`);
+  execFileSync(process.execPath, [path.join(t.env.root, 'web/build.mjs'), '--out', to, '--connect', `${hub.url} ${hub.cdnUrl}`], { stdio: 'ignore' });
+  server = t.env.later(await serve(to));
+}
+
+async function open(t, options) {
+  const page = await t.env.open(options);
+  await show(page, server.url, 'models');
+  return page;
+}
+async function fresh(t, options) {
+  hub.reset();
+  const page = await open(t, options);
+  await page.evaluate(async () => {
+    localStorage.clear();
+    await (await import('./galago/index.js')).cache.clear();
+  });
+  await page.reload();
+  await stands(page, 'models');
+  return page;
+}
+/** Writes the model's name, chooses the test hub and looks. */
+async function look(page, name = id) {
+  await page.evaluate(([text, address]) => {
+    document.getElementById('models-id').value = text;
+    const field = document.getElementById('models-hub');
+    if (field) field.value = address;
+  }, [name, hub.url]);
+  await page.click('.models-hub button[type=submit]');
+}
+const state = (page) => page.evaluate(() => document.querySelector('.current').dataset.state);
+const until = (page, wanted, seconds = 60) => page.until((s) => document.querySelector('.current')?.dataset.state === s, wanted, { what: `the model ${wanted}`, seconds });
+async function download(page) {
+  await look(page);
+  await page.click('.plan button.primary', 'download');
+}
+const stored = (page) => page.evaluate(async (model) => (await (await import('./galago/index.js')).cache.list()).find((m) => m.id === model)?.loaded ?? 0, id);
+const arrived = async (page, bytes) => {
+  for (let i = 0; i < 600; i++) {
+    if ((await stored(page)) >= bytes) return;
+    await new Promise((go) => setTimeout(go, 100));
+  }
+  throw new Error(`${bytes} bytes did not arrive within a minute`);
+};
+/** Bytes that were asked of the hub, but for questions of a single one. */
+const asked = () => hub.log.filter((l) => l.origin === 'cdn' && l.range && l.range !== 'bytes=0-0').reduce((n, l) => {
+  const [a, b] = l.range.slice(6).split('-').map(Number);
+  return n + b - a + 1;
+}, 0);
+const slow = () => hub.addFault({ match: 'cdn/lab/shapes/demo', slow: 700_000, times: 999 });
+
+/** The model in use says what the native program says. */
+async function says(t, page) {
+  await show(page, server.url, 'ask');
+  await page.click('[part~=sample]');
+  await page.click('button', '^Describe$');
+  await page.until(() => ['done', 'failed'].includes(document.querySelector('galago-image-assistant').conversation.at(-1)?.state), undefined, { what: 'an answer', seconds: 90 });
+  const turn = await page.evaluate(() => { const a = document.querySelector('galago-image-assistant').conversation.at(-1); return [a.state, a.answer.trim(), a.error?.message ?? '']; });
+  t.equal(turn, ['done', words(sample(1)), '']);
+}
+
+export const tests = {
+  'told before, downloaded when said, and only its host is asked': {
+    seconds: 120,
+    run: async (t) => {
+      const page = await fresh(t);
+      const before = hub.log.length;
+      await page.until(() => navigator.serviceWorker.controller !== null, undefined, { what: 'the service worker' });
+      t.equal(hub.log.length - before, 0, 'the hub is not asked before somebody wishes it');
+      await look(page);
+      await page.see('.plan button.primary', 'download 12 MB');
+      t.equal(asked(), 0, 'bytes fetched before the person said so');
+      await page.screenshot(`${t.env.shots}/models-plan-${t.env.browser}.png`);
+      await page.click('.plan button.primary', 'download');
+      await until(page, 'ready');
+      t.equal(asked(), total);
+      await says(t, page);
+      await show(page, server.url, 'privacy');
+      const hosts = await page.until(() => { const rows = [...document.querySelectorAll('.view-privacy tbody tr th')].map((h) => h.firstChild.textContent); return rows.length > 0 && rows; }, undefined, { what: 'the list of hosts' });
+      t.ok(hosts.every((h) => [new URL(server.url).host, new URL(hub.url).host, new URL(hub.cdnUrl).host].includes(h)), hosts.join());
+      t.ok(hub.log.every((l) => !l.authorization), 'no token');
+    },
+  },
+
+  'paused, and taken up again at the next visit': {
+    seconds: 150,
+    run: async (t) => {
+      const page = await fresh(t);
+      slow();
+      await download(page);
+      await arrived(page, 2e6);
+      await page.click('.current button', '^Pause$');
+      await until(page, 'paused');
+      await page.screenshot(`${t.env.shots}/models-paused-${t.env.browser}.png`);
+      await new Promise((go) => setTimeout(go, 1200));
+      const here = await stored(page), log = hub.log.length;
+      t.ok(here > 1e6 && here < total, `${here} bytes`);
+      await new Promise((go) => setTimeout(go, 1000));
+      t.equal([await stored(page), hub.log.length], [here, log], 'nothing comes while it is paused');
+      await page.reload();
+      await until(page, 'paused');
+      await page.see('.current-progress', 'half-downloaded');
+      hub.reset();
+      await page.click('.current button', '^Resume$');
+      await until(page, 'ready');
+      t.ok(asked() <= total - here, `${asked()} bytes were asked for although ${here} of ${total} were here`);
+      t.note('here before, asked for after', [here, asked()]);
+      await says(t, page);
+    },
+  },
+
+  'reloaded in the middle of a download': {
+    seconds: 120,
+    run: async (t) => {
+      const page = await fresh(t);
+      slow();
+      await download(page);
+      await arrived(page, 3e6);
+      await page.reload();
+      await stands(page, 'models');
+      await until(page, 'paused');
+      const here = await stored(page);
+      t.ok(here > 2e6, `${here} bytes`);
+      hub.reset();
+      await page.click('.current button', '^Resume$');
+      await until(page, 'ready');
+      t.ok(asked() <= total - here, `${asked()} of ${total}, ${here} here`);
+    },
+  },
+
+  'two tabs at once': {
+    seconds: 120,
+    unless: (env) => env.browser === 'webkit' && 'one window at a time can be driven',
+    run: async (t) => {
+      const first = await fresh(t), second = await open(t);
+      hub.addFault({ match: 'cdn/lab/shapes/demo', slow: 2_000_000, times: 999 });
+      await download(first);
+      await arrived(first, 1e6);
+      await download(second).catch(async (e) => { await second.screenshot('/tmp/pp/second.png'); throw e; });
+      await second.see('.current .notice', 'another tab is downloading');
+      await Promise.all([until(first, 'ready'), until(second, 'ready')]);
+      t.equal(asked(), total, 'bytes asked for by both together');
+    },
+  },
+
+  'no room': {
+    seconds: 90,
+    unless: (env) => env.browser !== 'chromium' && 'only Chromium can be given less room',
+    run: async (t) => {
+      const page = await fresh(t), origin = new URL(server.url).origin;
+      await page.cdp.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 5_000_000 });
+      try {
+        await look(page);
+        await page.see('.plan');
+        // The browser tells of its limit either before (then the page refuses) or when it is met.
+        await page.until(() => document.querySelector('.plan button.primary, .plan .notice.error'), undefined, { what: 'the plan' });
+        if (await page.shows('.plan button.primary', 'download')) {
+          await page.click('.plan button.primary', 'download');
+          await until(page, 'failed');
+          await page.see('.current .notice.error', 'room|space');
+          await page.screenshot(`${t.env.shots}/models-full.png`);
+        } else {
+          await page.see('.plan .notice.error', 'not enough room');
+        }
+      } finally {
+        await page.cdp.send('Storage.overrideQuotaForOrigin', { origin });
+      }
+      if ((await state(page)) === 'failed') {
+        await page.click('.current button', 'try again');
+        await until(page, 'ready');
+      }
+    },
+  },
+
+  'deleted': {
+    seconds: 90,
+    run: async (t) => {
+      const page = await fresh(t);
+      await download(page);
+      await until(page, 'ready');
+      await page.click('.stored button.danger', 'delete shapes');
+      await page.click('dialog button', 'cancel');
+      t.equal(await stored(page), total, 'after Cancel');
+      await page.click('.stored button.danger', 'delete shapes');
+      await page.click('dialog button.danger');
+      await page.until(async (model) => !(await (await import('./galago/index.js')).cache.list()).some((m) => m.id === model), id, { what: 'the model gone' });
+      await page.gone('.stored strong', 'shapes');
+      t.ok((await state(page)) !== 'ready', await state(page));
+      t.equal(page.complaints, []);
+    },
+  },
+
+  'from files of the device': {
+    seconds: 90,
+    unless: (env) => env.browser === 'webkit' && 'its driver cannot choose files in hidden fields',
+    run: async (t) => {
+      const page = await fresh(t), log = hub.log.length;
+      await page.files('#models-files', [sample(1)]);
+      await page.see('.wrong', 'not a whole model');
+      await page.files('#models-files', names.map((name) => path.join(t.env.root, 'models/demo', name)));
+      await page.click('.plan button.primary', 'open');
+      await until(page, 'ready');
+      t.equal(hub.log.length, log, 'no request');
+      await page.evaluate(() => void (location.hash = '#ask'));
+      await page.click('[part~=sample]');
+      await page.click('button', '^Describe$');
+      await page.until(() => document.querySelector('galago-image-assistant').conversation.at(-1)?.state === 'done', undefined, { what: 'an answer', seconds: 60 });
+      t.equal(await page.evaluate(() => document.querySelector('galago-image-assistant').conversation.at(-1).answer.trim()), words(sample(1)));
+    },
+  },
+
+  'what cannot be had is told in words': {
+    seconds: 90,
+    run: async (t) => {
+      const page = await fresh(t);
+      await look(page, 'not a name');
+      await page.see('.wrong', 'no name of a model');
+      t.equal(await page.evaluate(() => [document.activeElement.id, document.getElementById('models-id').getAttribute('aria-invalid')]), ['models-id', 'true']);
+      await look(page, 'https://elsewhere.example/model.gguf');
+      await page.see('.wrong', 'may not fetch from elsewhere.example');
+      await look(page, 'lab/nothing-here');
+      await page.see('.plan .notice.error');
+      const text = await page.text('.plan .notice.error');
+      t.ok(text.length > 20 && !/undefined|\[object/.test(text), text);
+      t.note('said of a model that is not there', text);
+      // A host that is overloaded for a moment is asked again.
+      hub.addFault({ match: 'api/models', status: 503, times: 2 });
+      await look(page);
+      await page.see('.plan button.primary', 'download');
+    },
+  },
+
+  'over a metered connection it is asked first': {
+    seconds: 60,
+    unless: (env) => env.browser !== 'chromium' && 'only Chromium tells of the connection',
+    run: async (t) => {
+      hub.reset();
+      const page = await t.env.open();
+      await page.tab.addInitScript(() => Object.defineProperty(Navigator.prototype, 'connection', { value: { saveData: true, addEventListener() {} } }));
+      await show(page, server.url, 'models');
+      await page.evaluate(async () => (await import('./galago/index.js')).cache.clear());
+      await look(page);
+      await page.click('.plan button.primary', 'download');
+      await page.click('dialog button', 'cancel');
+      await new Promise((go) => setTimeout(go, 500));
+      t.equal(asked(), 0, 'bytes after no');
+      await page.click('.plan button.primary', 'download');
+      await page.click('dialog button', 'download anyway');
+      await until(page, 'ready');
+    },
+  },
+};
