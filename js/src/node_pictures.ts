@@ -47,19 +47,37 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
   return () => (made ??= make());
 }
 
-/** Width and height as the file says them, before a byte is decoded: a small file can claim a picture larger than memory. */
-function jpegSize(b: Uint8Array): [number, number] | null {
+/** The file's segments up to its first scan. */
+function* jpegSegments(b: Uint8Array): Generator<{ marker: number; at: number }> {
   for (let at = 2; at + 9 < b.length && b[at] === 0xff; ) {
     const marker = b[at + 1]!;
     if (marker === 0xff) {
       at++;
       continue;
     }
-    // Start of frame: C0 to CF without the tables DHT, JPG and DAC.
-    if (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) return [(b[at + 7]! << 8) | b[at + 8]!, (b[at + 5]! << 8) | b[at + 6]!];
+    yield { marker, at };
+    if (marker === SCAN) return;
     at += 2 + ((b[at + 2]! << 8) | b[at + 3]!);
   }
+}
+const SCAN = 0xda;
+/** Start of frame: C0 to CF without the tables DHT, JPG and DAC. */
+const isFrame = (marker: number): boolean => marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
+
+/** Width and height as the file says them, before a byte is decoded: a small file can claim a picture larger than memory. */
+function jpegSize(b: Uint8Array): [number, number] | null {
+  for (const { marker, at } of jpegSegments(b)) if (isFrame(marker)) return [(b[at + 7]! << 8) | b[at + 8]!, (b[at + 5]! << 8) | b[at + 6]!];
   return null;
+}
+
+/** The picture is all in its first scan: not progressive, and no component is left for a later one. */
+function jpegOneScan(b: Uint8Array): boolean {
+  let components = 0, progressive = false;
+  for (const { marker, at } of jpegSegments(b)) {
+    if (marker === SCAN) return !progressive && b[at + 4] === components;
+    if (isFrame(marker)) [components, progressive] = [b[at + 9]!, (marker & 3) === 2];
+  }
+  return false;
 }
 
 function webpSize(b: Uint8Array): [number, number] | null {
@@ -71,9 +89,10 @@ function webpSize(b: Uint8Array): [number, number] | null {
   return null;
 }
 
-/** Some writers leave out the end marker, which is harmless; with it a warning means that pixels are missing. */
+/** Some writers leave out the end marker, which is harmless behind the only scan; with it a warning means that pixels are missing. Of
+ * several scans nobody knows whether one is missing. */
 function withEnd(bytes: Uint8Array): Uint8Array {
-  if (bytes.at(-2) === 0xff && bytes.at(-1) === 0xd9) return bytes;
+  if ((bytes.at(-2) === 0xff && bytes.at(-1) === 0xd9) || !jpegOneScan(bytes)) return bytes;
   const whole = new Uint8Array(bytes.length + 2);
   whole.set(bytes);
   whole.set([0xff, 0xd9], bytes.length);

@@ -136,6 +136,7 @@ export async function decodePng(bytes: Uint8Array): Promise<Pixels> {
   }
   if (!h) damaged('it has no header');
   if (data.length === 0) damaged('it has no pixels');
+  if (!ended) damaged('the file is cut off: its end marker is missing');
   if (h.type === 3 && palette.length === 0) damaged('it has no palette');
 
   const bits = SAMPLES[h.type]! * h.depth, bpp = Math.max(1, bits >> 3);

@@ -75,6 +75,8 @@ export const tests = {
   'damaged files': async () => {
     for (const name of ['bad_jpeg_cut.jpg', 'bad_png_cut.png', 'bad_webp_cut.webp', 'bad_gif_cut.gif', 'bad_bmp_cut.bmp', 'bad_png_crc.png'])
       await refused(says(image(name)), 'format');
+    await refused(says(image('bad_png_no_end.png')), 'format', /end marker is missing/);
+    await refused(says(image('bad_jpeg_scan_missing.jpg')), 'format', /JPEG: .*damaged or cut off \(Premature end/);
     for (const name of ['bad_jpeg_30000.jpg', 'bad_png_30000.png', 'bad_webp_16383.webp', 'bad_bmp_30000.bmp']) await refused(says(image(name)), 'unsupported', /100 (mega|million )pixels/);
   },
   'several pictures, a batch, messages': async () => {
