@@ -12,6 +12,7 @@ register('batch', () => import('./views/batch.js'));
 register('camera', () => import('./views/camera.js'));
 register('models', () => import('./views/models.js'));
 register('settings', () => import('./views/settings.js'));
+register('benchmark', () => import('./views/benchmark.js'));
 register('privacy', () => import('./views/privacy.js'));
 
 function useTheme(theme: string): void {
@@ -43,6 +44,15 @@ function offerInstall(): void {
   button.addEventListener('click', () => {
     button.hidden = true;
     void invitation?.prompt?.();
+  });
+}
+
+// A file that misses the place it was meant for would replace the page, and all that is in it.
+for (const type of ['dragover', 'drop'] as const) {
+  addEventListener(type, (e) => {
+    if (e.defaultPrevented || !e.dataTransfer?.types.includes('Files')) return;
+    e.preventDefault();
+    e.dataTransfer.dropEffect = 'none';
   });
 }
 

@@ -1,7 +1,12 @@
 // Keeps a phone's screen on while it works: a page that sleeps makes no answers.
 
+const busy = new Set<object>();
+/** A list or the camera is at work. */
+export const isWorking = (): boolean => busy.size > 0;
+
 /** The function returned is told whether there is work. */
 export function keepAwake(): (working: boolean) => void {
+  const me = {};
   let wanted = false, lock: WakeLockSentinel | null = null, asking = false;
   async function follow(): Promise<void> {
     if (asking) return;
@@ -23,6 +28,8 @@ export function keepAwake(): (working: boolean) => void {
   document.addEventListener('visibilitychange', () => wanted && void follow());
   return (working) => {
     wanted = working;
+    if (working) busy.add(me);
+    else busy.delete(me);
     void follow();
   };
 }
