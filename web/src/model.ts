@@ -107,9 +107,15 @@ class PageModel extends EventTarget {
       this.state = 'asking';
       void this.look();
     }
+    globalThis.addEventListener?.('online', () => this.online());
     settings.onchange((now, before) => {
       if (now.device !== before.device || (now.detail !== before.detail && this.choice.kind !== 'demo')) void this.reload();
     });
+  }
+
+  /** A download that the network broke off goes on when the network is back; it was agreed to. */
+  private online(): void {
+    if (this.state === 'failed' && (this.error as { code?: string } | null)?.code === 'network') void this.resume();
   }
 
   private change(patch: Partial<Pick<PageModel, 'choice' | 'state' | 'progress' | 'stage' | 'opened' | 'error' | 'device' | 'info' | 'elsewhere'>>): void {

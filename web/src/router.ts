@@ -140,5 +140,10 @@ export async function start(): Promise<void> {
     translate();
     document.title = `${t(`nav.${place().name}`)} · Galago`;
   });
+  // Its address is no view's.
+  document.querySelector('.skip')?.addEventListener('click', (e) => {
+    e.preventDefault();
+    document.getElementById('main')!.focus();
+  });
   await show(true);
 }

@@ -7,7 +7,7 @@ import { explain } from '../errors.js';
 import { bytes, currentLanguage, t } from '../i18n.js';
 import { model } from '../model.js';
 import type { View } from '../router.js';
-import { generation, settings } from '../settings.js';
+import { generation, modelOptions, settings } from '../settings.js';
 
 /** The element speaks English by itself; its other languages lie beside the page's. */
 async function elementTexts(): Promise<Partial<AssistantTexts>> {
@@ -31,7 +31,7 @@ function asTaught(texts: Partial<AssistantTexts>): Partial<AssistantTexts> {
 /** What stands above the assistant while there is something to know about the model. */
 function strip(): { element: HTMLElement; update(): void } {
   const element = el('div', { class: 'ask-model', hidden: true }), bar = el('progress', { max: 1, 'data-t-label': 'models.progress' }), words = el('p', { class: 'num small muted' });
-  let drawn = '';
+  let drawn = '', timer = 0;
   function numbers(): void {
     const { progress: p, stage, opened } = model, share = stage === 'open' ? opened / 100 : p && p.total > 0 ? p.loaded / p.total : null;
     if (share === null) bar.removeAttribute('value');
@@ -45,7 +45,10 @@ function strip(): { element: HTMLElement; update(): void } {
     drawn = what;
     const link = (): HTMLElement => el('a', { class: 'button', href: '#models' }, t('ask.see_models'));
     const failed = state === 'failed' ? explain(error) : null;
-    element.hidden = state === 'none' || state === 'ready';
+    clearTimeout(timer);
+    element.hidden = state === 'none' || state === 'ready' || state === 'loading';
+    // A model that is there in a moment is not worth a word, nor the jump of the page.
+    if (state === 'loading') timer = window.setTimeout(() => (element.hidden = model.state !== 'loading'), 1000);
     element.className = `ask-model notice ${failed ? 'error' : state === 'loading' ? '' : 'warn'}`;
     if (state === 'loading') fill(element, el('p', null, t('ask.loading', { name: modelName() })), bar, words);
     else if (failed) fill(element, el('p', null, failed.text), el('div', { class: 'row' }, el('button', { type: 'button', class: 'button', onclick: () => void model.resume() }, t('shell.again')), link()));
@@ -73,6 +76,9 @@ export function mount(root: HTMLElement): View {
     if (!assistant) return;
     assistant.generation = generation();
     assistant.toggleAttribute('figures', settings.get().figures);
+    const { context } = modelOptions();
+    // Setting options ends what is being made, so only where they differ.
+    if (assistant.options.context !== context) assistant.options = context === undefined ? {} : { context };
   }
   async function useTexts(): Promise<void> {
     texts = await elementTexts();

@@ -39,7 +39,11 @@ export function mount(root: HTMLElement): View {
   }
 
   draw();
-  document.addEventListener('languagechange', draw);
+  document.addEventListener('languagechange', () => {
+    fill(plan);
+    plan.hidden = true;
+    draw();
+  });
   return {
     show: () => {
       const id = wanted(), field = root.querySelector<HTMLInputElement>('#models-id')!;

@@ -24,7 +24,7 @@ export function metered(): boolean {
 export async function lookAt(choice: ModelChoice, signal: AbortSignal): Promise<Plan> {
   const { probe } = await import('galago');
   const { device } = modelOptions();
-  const ask = (options: ModelChoice['options']): Promise<ProbeResult> => probe(choice.source, { device, ...options, signal });
+  const ask = (options: ModelChoice['options']): Promise<ProbeResult> => probe(choice.source, { device, ...options, signal, source: { retries: 2 } });
   const { dtype, ...as_is } = choice.options ?? {};
   if (dtype !== 'auto') return { choice, probe: await ask(choice.options) };
   // 4 bits where there is a file of them or where weights are published in 16; other files are taken as they are.
