@@ -26,6 +26,7 @@ async function start() {
   const { max_length, prefix, replace } = chosen, here = describer;
   run = autoAlt(document, {
     ...ask, max_length, prefix, replace, shadow: true, limit: 500,
+    ...(prefix ? { note: '' } : {}), // said once is enough
     describe: (request) => here.describe(request),
     onalt: (result) => {
       state.loading = null;

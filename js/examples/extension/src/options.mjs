@@ -7,7 +7,7 @@ const $ = (id) => document.getElementById(id);
 const say = (text) => ($('status').textContent = text);
 const size = (bytes) => (bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.ceil(bytes / 1e6)} MB`);
 
-const now = await settings();
+let now = await settings();
 for (const name of ['model', 'language', 'prompt', 'max_length', 'prefix', 'replace']) $(name).value = now[name];
 $('badge').checked = now.badge;
 $('sites').value = now.sites.join('\n');
@@ -22,7 +22,6 @@ function wrong({ model, language, sites }) {
 
 $('form').addEventListener('submit', async (event) => {
   event.preventDefault();
-  const before = await before_;
   const lines = $('sites').value.split(/[\s,]+/).filter(Boolean);
   const form = { model: $('model').value.trim() || 'demo', language: $('language').value.trim(), sites: lines };
   const problem = wrong(form);
@@ -30,16 +29,15 @@ $('form').addEventListener('submit', async (event) => {
   const sites = hosts(lines), origins = [...sites.map(pattern), ...(form.model === 'demo' ? [] : hub)];
   // One question for all; what is allowed already is not asked again.
   if (origins.length && !(await chrome.permissions.request({ origins }))) return say('Nothing was saved, since the browser was not allowed to let the extension in.');
-  const gone = before.sites.filter((s) => !sites.includes(s)).map(pattern);
+  const gone = now.sites.filter((s) => !sites.includes(s)).map(pattern);
   if (gone.length) await chrome.permissions.remove({ origins: gone }).catch(() => {}); // one that the manifest requires stays
   const saved = { ...form, sites, prompt: $('prompt').value.trim(), max_length: Number($('max_length').value), prefix: $('prefix').value, replace: $('replace').value, badge: $('badge').checked };
   await save(saved);
-  before_ = Promise.resolve(saved);
+  now = saved;
   $('sites').value = sites.join('\n');
   say('Saved.');
   if (form.model !== 'demo') say(`Saved. ${await about(form.model)}`);
 });
-let before_ = Promise.resolve(now);
 
 /** What the choice of a model means, before anything is fetched. */
 async function about(model) {

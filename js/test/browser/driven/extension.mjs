@@ -147,10 +147,10 @@ export const tests = {
   'a model that cannot be had is said': {
     seconds: 120,
     run: async (t) => {
-      await save({ model: 'not-a-model' });
+      await save({ model: `${site.origin}/absent.gguf` });
       const page = await open('/strict'), { popup } = await press(page);
       await start(popup);
-      await until(async () => /not-a-model/.test(await status(popup)), 'the reason', t, popup);
+      await until(async () => /absent\.gguf/.test(await status(popup)), 'the reason', t, popup);
       t.equal(await alts(page, 'one'), [null]);
       await worker.evaluate(() => chrome.storage.local.clear());
       await page.close();
@@ -163,6 +163,7 @@ export const tests = {
     await page.goto(`chrome-extension://${id}/options.html`);
     const submit = async (fields) => {
       for (const [name, value] of Object.entries(fields)) await page.fill(`#${name}`, value);
+      await page.evaluate(() => document.getElementById('status').replaceChildren());
       await page.click('form > button');
       await until(async () => page.textContent('#status'), 'an answer', t, null, 5000);
       return page.textContent('#status');
@@ -191,7 +192,7 @@ export const tests = {
       await until(async () => (await alts(page, 'own', 'foreign')).every(Boolean), 'the texts', t);
       t.equal(await alts(page, 'own', 'foreign'), [words(t, 1), words(t, 2)]);
       await until(async () => (await page.getAttribute('#secret', 'data-galago-alt')) === 'failed', 'the private picture\'s mark', t);
-      const fetched = site.requests.filter((r) => r.server === 'far' && r.mode === 'empty');
+      const fetched = site.requests.filter((r) => r.server === 'far' && r.mode === 'cors');
       t.ok(fetched.length >= 2 && fetched.every((r) => r.cookie === ''), `with cookies: ${JSON.stringify(fetched)}`);
       await save({ sites: [] });
       await until(async () => (await worker.evaluate(() => chrome.scripting.getRegisteredContentScripts())).length === 0, 'the end of the registration', t);

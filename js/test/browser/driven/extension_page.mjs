@@ -30,10 +30,10 @@ export async function startSite() {
   const requests = [];
   const serve = (name, all) => createServer((request, response) => {
     const { pathname } = new URL(request.url, 'http://x'), found = all()[pathname], picture = /^\/(?:private\/)?([123])\.png$/.exec(pathname);
-    requests.push({ server: name, path: pathname, cookie: request.headers.cookie ?? '', mode: request.headers['sec-fetch-dest'] });
+    requests.push({ server: name, path: pathname, cookie: request.headers.cookie ?? '', mode: request.headers['sec-fetch-mode'] });
     const cookie = { 'set-cookie': 'who=me; Path=/' };
     if (found) response.writeHead(200, { ...cookie, 'content-type': 'text/html', 'content-security-policy': found.policy }).end(`<!doctype html><html lang="en"><title>A page</title>${found.html}</html>`);
-    else if (picture && (!pathname.startsWith('/private') || request.headers['sec-fetch-dest'] === 'image' || request.headers.cookie?.includes('who=me'))) response.writeHead(200, { 'content-type': 'image/png', 'cache-control': 'no-store' }).end(png(picture[1]));
+    else if (picture && (!pathname.startsWith('/private') || request.headers['sec-fetch-mode'] === 'no-cors' || request.headers.cookie?.includes('who=me'))) response.writeHead(200, { 'content-type': 'image/png', 'cache-control': 'no-store' }).end(png(picture[1]));
     else if (pathname === '/circle.svg') response.writeHead(200, { 'content-type': 'image/svg+xml' }).end(svg);
     else if (pathname === '/cookie') response.writeHead(200, { ...cookie, 'content-type': 'text/html' }).end('<title>A cookie</title>');
     else response.writeHead(pathname === '/favicon.ico' ? 204 : 403).end();
