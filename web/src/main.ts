@@ -47,13 +47,18 @@ function offerInstall(): void {
   });
 }
 
-// A file that misses the place it was meant for would replace the page, and all that is in it.
+/** A file that misses the place it was meant for would replace the page, and all that is in it. */
+function keepFilesOut(e: DragEvent): void {
+  if (e.defaultPrevented || !e.dataTransfer?.types.includes('Files')) return;
+  e.preventDefault();
+  e.dataTransfer.dropEffect = 'none';
+}
 for (const type of ['dragover', 'drop'] as const) {
-  addEventListener(type, (e) => {
-    if (e.defaultPrevented || !e.dataTransfer?.types.includes('Files')) return;
-    e.preventDefault();
-    e.dataTransfer.dropEffect = 'none';
-  });
+  // Put behind all others that listen to the window: what they take is theirs.
+  addEventListener(type, () => {
+    removeEventListener(type, keepFilesOut);
+    addEventListener(type, keepFilesOut);
+  }, true);
 }
 
 model.addEventListener('notice', (e) => {
