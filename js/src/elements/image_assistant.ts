@@ -8,7 +8,7 @@ import { listen } from './image_assistant_intake.js';
 import { OwnModel, type ModelSource } from './image_assistant_model.js';
 import { fetchPicture, nameOf, openPicture, PictureError } from './image_assistant_pictures.js';
 import { Speech } from './image_assistant_speech.js';
-import { english, fill, Numbers, type AssistantTexts } from './image_assistant_texts.js';
+import { deviceName, english, fill, Numbers, type AssistantTexts } from './image_assistant_texts.js';
 import type { AssistantPicture, AssistantSample, AssistantTurn } from './image_assistant_types.js';
 import { View } from './image_assistant_view.js';
 
@@ -361,11 +361,13 @@ export class GalagoImageAssistant extends Base {
 
   /** Takes pictures and conversation away; the person can have them back until something new begins. */
   clear(): void {
-    const pictures = this.waiting, turns = this.talk.clear();
+    const pictures = this.waiting, { turns } = this.talk;
+    // Kept before they go, or their pictures would be given back.
+    if (turns.length || pictures.length) this.cleared = { turns, pictures };
+    this.talk.clear();
     this.speech.stop();
     this.waiting = [];
     this.view.noProblems();
-    if (turns.length || pictures.length) this.cleared = { turns, pictures };
     const focused = this.matches(':focus-within');
     this.draw();
     if (!this.cleared) return;
@@ -449,7 +451,7 @@ export class GalagoImageAssistant extends Base {
 
   private modelChanged(): void {
     const { state, pipeline } = this.own.current;
-    if (state !== this.modelState && state === 'ready') this.view.say(fill(this.words.modelReady, { device: pipeline!.device.name }));
+    if (state !== this.modelState && state === 'ready') this.view.say(fill(this.words.modelReady, { device: deviceName(pipeline!.device) }));
     this.modelState = state;
     this.drawSoon();
   }

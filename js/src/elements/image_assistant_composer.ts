@@ -1,7 +1,7 @@
 // Where the next question is made: its pictures, ready-made questions, the field, and what went wrong with files.
 
 import { button, el, icon, icons, setAttribute, setText } from './dom.js';
-import { canUseCamera } from './image_assistant_camera.js';
+import { canUseCamera, hasCameraProgram } from './image_assistant_camera.js';
 import { fill, type AssistantTexts, type Numbers } from './image_assistant_texts.js';
 import { thumbnail } from './image_assistant_turn.js';
 import type { AssistantPicture, AssistantSample } from './image_assistant_types.js';
@@ -108,7 +108,8 @@ export class Composer {
     this.field.placeholder = talking && pictures.length === 0 ? t.followUp : t.placeholder;
     this.add.label('', t.add);
     this.camera.label('', t.camera);
-    this.camera.node.hidden = !canUseCamera();
+    // Choosing a file offers the camera there anyway.
+    this.camera.node.hidden = hasCameraProgram() || !canUseCamera();
     this.ask.label(t.ask);
     this.stop.label(t.stop);
     this.ask.node.hidden = busy;

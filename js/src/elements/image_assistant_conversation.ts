@@ -65,15 +65,13 @@ export class Conversation {
     this.running?.control.abort(new DOMException('The answer was stopped.', 'AbortError'));
   }
 
-  /** Takes the turns away and gives them back, so that they can be restored. */
-  clear(): AssistantTurn[] {
+  clear(): void {
     this.stop();
-    const { turns } = this;
     this.turns = [];
     this.memory.forget();
     this.host.turnsChanged();
-    return turns;
   }
+  /** Turns that were cleared. */
   restore(turns: AssistantTurn[]): void {
     this.turns = turns;
     this.host.turnsChanged();

@@ -1,7 +1,7 @@
 // Above the conversation: the state of the element's own model, and what can be done with the whole conversation.
 
 import { button, el, icon, icons, setAttribute, setText } from './dom.js';
-import { fill, type AssistantTexts, type Numbers } from './image_assistant_texts.js';
+import { deviceName, fill, type AssistantTexts, type Numbers } from './image_assistant_texts.js';
 import type { ModelState } from './image_assistant_model.js';
 
 export interface HeadActions {
@@ -61,6 +61,7 @@ export class Head {
     this.model.hidden = model === null;
     if (model) this.updateModel(model, s);
     this.tools.hidden = !s.something;
+    this.node.hidden = this.model.hidden && this.tools.hidden;
     setAttribute(this.tools, 'aria-label', t.conversation);
     this.menu.hidden = !s.talking;
     setText(this.saveLabel, t.save);
@@ -76,7 +77,7 @@ export class Head {
     setAttribute(this.model, 'aria-label', t.model);
     this.model.classList.toggle('wide', state === 'loading' || state === 'failed');
     this.bar.hidden = state === 'failed';
-    setText(this.text, state === 'none' ? t.modelNone : state === 'ready' ? fill(t.modelReady, { device: model.pipeline!.device.name }) : busy ? t.modelWait : t.modelLoading);
+    setText(this.text, state === 'none' ? t.modelNone : state === 'ready' ? fill(t.modelReady, { device: deviceName(model.pipeline!.device) }) : busy ? t.modelWait : t.modelLoading);
     setText(this.numbers, fetching ? fill(t.modelBytes, { loaded: numbers.bytes(loaded), total: numbers.bytes(total), percent: numbers.percent(loaded / total) }) : '');
     this.progress.hidden = state !== 'loading';
     setAttribute(this.progress, 'aria-label', t.modelLoading);

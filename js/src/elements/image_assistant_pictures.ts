@@ -18,6 +18,19 @@ export function foreign(head: Uint8Array): 'heic' | 'tiff' | 'notPicture' | null
   return /^(%PDF|PK\x03\x04|ID3|OggS|\x1aE\xdf\xa3)/.test(text(0, 4)) ? 'notPicture' : null;
 }
 
+const isPng = (head: Uint8Array): boolean => [0x89, 0x50, 0x4e, 0x47].every((byte, i) => head[i] === byte);
+
+/** A PNG is a row of chunks, each with its length, up to one that is called IEND. */
+export function endsAsPng(file: DataView): boolean {
+  let at = 8;
+  while (at + 12 <= file.byteLength) {
+    const end = at + 12 + file.getUint32(at);
+    if (file.getUint32(at + 4) === 0x49454e44) return end <= file.byteLength;
+    at = end;
+  }
+  return false;
+}
+
 /** The message is for people and names the file. */
 export class PictureError extends Error {
   override readonly name = 'PictureError';
@@ -56,6 +69,8 @@ export async function openPicture(blob: Blob, texts: AssistantTexts, fallback: s
     const { naturalWidth: width, naturalHeight: height } = image;
     if (width === 0 || height === 0) throw fail('noPixels');
     if (width * height > MAX_PIXELS) throw fail('tooLarge', { width, height });
+    // Browsers show what there is of a file that was cut off; what makes pixels for the model does not take it.
+    if (isPng(head) && !endsAsPng(new DataView(await blob.arrayBuffer()))) throw fail('broken');
     if (vector) {
       file = await draw(image, name.replace(/\.svg$/i, '') + '.png');
       URL.revokeObjectURL(url);

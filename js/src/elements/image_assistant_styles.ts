@@ -46,7 +46,7 @@ button.bare.small{inline-size:36px;padding:0}
 button:disabled,button[aria-disabled=true]{opacity:.5;cursor:default;filter:none}
 .words:empty{display:none}
 textarea{font:inherit;color:inherit;inline-size:100%;min-block-size:var(--target);max-block-size:14rem;padding:.5em .75em;border:1px solid var(--line);border-radius:var(--radius);background:var(--bg);resize:none;overflow-y:auto;line-height:1.45}
-textarea::placeholder{color:var(--muted);opacity:1}
+textarea::placeholder{color:var(--muted);opacity:1;white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
 progress{appearance:none;inline-size:100%;block-size:6px;border:0;border-radius:3px;overflow:hidden;background:var(--line);accent-color:var(--accent)}
 progress::-webkit-progress-bar{background:var(--line)}
 progress::-webkit-progress-value{background:var(--accent);border-radius:3px;transition:inline-size .2s}
@@ -63,10 +63,9 @@ details.menu>summary:hover{color:var(--text);background:color-mix(in srgb,var(--
 
 const top = `
 .head{display:flex;flex-wrap:wrap;align-items:center;gap:8px 16px;justify-content:space-between;min-block-size:36px}
-.head:not(:has(>:not([hidden]))){display:none}
-.model{display:flex;flex-wrap:wrap;align-items:center;gap:4px 12px;font-size:.875rem;color:var(--muted);flex:1 1 16rem;min-inline-size:0}
+.model{display:flex;flex-wrap:wrap;align-items:center;gap:4px 12px;font-size:.875rem;color:var(--muted);flex:1 1 9rem;min-inline-size:0}
 .model.wide{flex-basis:100%}
-.model .bar{flex:1 1 12rem;display:grid;gap:6px}
+.model .bar{flex:1 1 8rem;display:grid;gap:6px}
 .model .bar p{display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 12px;font-variant-numeric:tabular-nums}
 .model .failure{flex:1 1 100%}
 .tools-all{display:flex;align-items:center;gap:4px;margin-inline-start:auto}
@@ -85,13 +84,13 @@ const talk = `
 .turn{display:grid;gap:calc(var(--gap)*.75)}
 .said{display:grid;gap:8px;justify-items:end}
 .thumbs{display:flex;flex-wrap:wrap;gap:8px;justify-content:flex-end}
-.thumbs .thumb{display:block;block-size:auto;inline-size:auto;max-block-size:13rem;max-inline-size:min(100%,20rem);border-radius:var(--radius);border:1px solid var(--line);background:var(--bg)}
+.thumbs .thumb{display:block;block-size:auto;inline-size:auto;max-block-size:11rem;max-inline-size:min(100%,20rem);border-radius:var(--radius);border:1px solid var(--line);background:var(--bg)}
 .thumbs li:not(:only-child) .thumb{block-size:6.5rem;max-inline-size:10rem;object-fit:cover}
 .bubble{display:flex;flex-direction:row-reverse;align-items:center;gap:2px;max-inline-size:min(100%,36rem)}
 .question{padding:.55em 1em;border-radius:1.2em;border-end-end-radius:.35em;background:color-mix(in srgb,var(--accent) 13%,var(--surface));white-space:pre-wrap;overflow-wrap:anywhere;min-inline-size:0}
 .editor{inline-size:min(100%,36rem);display:grid;gap:8px;padding:12px;border:1px solid var(--line);border-radius:var(--radius);background:var(--surface)}
 .reply{display:grid;gap:8px;justify-items:start;min-inline-size:0}
-.prose{white-space:pre-wrap;overflow-wrap:anywhere;max-inline-size:44rem;inline-size:100%;line-height:1.65}
+.prose{white-space:pre-wrap;overflow-wrap:anywhere;max-inline-size:44rem;inline-size:100%;line-height:1.65;text-wrap:pretty}
 .thoughts{inline-size:100%;font-size:.875rem}
 .thoughts summary{color:var(--muted);min-block-size:36px;inline-size:fit-content;align-content:center}
 .thoughts .prose{padding-inline-start:1em;border-inline-start:2px solid var(--line)}
@@ -114,9 +113,9 @@ code{font:.875rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 .end-mark{block-size:1px;margin-block-start:calc(var(--gap)*-2);flex:none}`;
 
 const writing = `
-.composer{display:grid;gap:12px;flex:none}
-.talking .composer{position:sticky;inset-block-end:0;z-index:2;padding-block:8px calc(8px + env(safe-area-inset-bottom,0px));margin-block-end:-8px;background:var(--bg);box-shadow:0 -10px 14px -6px var(--bg)}
-.card{display:grid;gap:12px;padding:12px;border:1px solid var(--line);border-radius:calc(var(--radius)*1.5);background:var(--surface);box-shadow:0 1px 3px rgb(0 0 0/.05)}
+.dock,.composer,.card{display:grid;grid-template-columns:minmax(0,1fr);gap:12px;flex:none}
+.talking .dock{position:sticky;inset-block-end:0;z-index:2;padding-block:8px calc(8px + env(safe-area-inset-bottom,0px));margin-block-end:-8px;background:var(--bg);box-shadow:0 -10px 14px -6px var(--bg)}
+.card{padding:12px;border:1px solid var(--line);border-radius:calc(var(--radius)*1.5);background:var(--surface);box-shadow:0 1px 3px rgb(0 0 0/.05)}
 .strip{display:flex;flex-wrap:wrap;gap:12px}
 .strip li{position:relative;display:grid;gap:4px;min-inline-size:0;max-inline-size:100%;inline-size:7.5rem}
 .strip .thumb{inline-size:100%;block-size:6rem;object-fit:cover;border-radius:var(--radius);border:1px solid var(--line);background:var(--bg);display:block}
@@ -128,11 +127,13 @@ const writing = `
 .frame:not(.talking) .strip li:only-child .thumb{inline-size:auto;max-inline-size:100%;block-size:auto;min-inline-size:8rem;max-block-size:min(22rem,42vh);object-fit:contain}
 .frame:not(.talking) .strip li:only-child :is(.name,.facts){text-align:center;white-space:normal;overflow-wrap:anywhere}
 .actions{display:flex;flex-wrap:wrap;gap:8px}
+.actions button{color:var(--accent)}
 .frame:not(.talking) .actions{justify-content:center}
-.write{display:flex;flex-wrap:wrap;align-items:flex-end;gap:8px}
-.write textarea{flex:1 1 100%;order:-1}
-.write .primary,.write .halt{margin-inline-start:auto}
-@container (min-width:30rem){.write{flex-wrap:nowrap}.write textarea{flex:1 1 auto;order:0;inline-size:auto;min-inline-size:0}.write .primary,.write .halt{margin:0}}
+.write{display:flex;align-items:flex-end;gap:8px}
+.write textarea{flex:1 1 auto;inline-size:auto;min-inline-size:0}
+.talking .strip{flex-wrap:nowrap;overflow-x:auto;padding:4px;margin:-4px;scrollbar-width:thin}
+.talking .strip li{flex:none}
+@container (max-width:29.99rem){.write{gap:4px}.actions{gap:6px}.actions button{font-size:.875rem;padding-inline:.8em}.write .primary,.write .halt{inline-size:var(--target);padding:0;flex:none;margin-inline-start:4px}.write .primary .words,.write .halt .words{position:absolute;inline-size:1px;block-size:1px;overflow:hidden;clip-path:inset(50%)}.talking .strip .thumb{block-size:4.5rem}.talking .strip .facts{display:none}.card{padding:10px}}
 .chips{display:flex;flex-wrap:wrap;gap:8px;justify-content:center}
 .chips button{font-weight:400;font-size:.9375rem;background:none}
 .problems{display:grid;gap:8px}

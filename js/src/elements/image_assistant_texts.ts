@@ -129,8 +129,8 @@ export const english: AssistantTexts = {
   altPrompt: 'Describe this image in one short sentence.',
   actions: 'What to do with the picture',
   question: 'Your question',
-  placeholder: 'Ask about the picture',
-  followUp: 'Ask a follow-up question',
+  placeholder: 'Ask a question',
+  followUp: 'Ask more',
   ask: 'Ask',
   stop: 'Stop',
   examplesLabel: 'Example questions',
@@ -215,6 +215,11 @@ export function fill(text: string, values: Record<string, string | number>): str
   return text.replace(/\{(\w+)\}/g, (whole, key: string) => (key in values ? String(values[key]) : whole));
 }
 
+/** Where a model runs, in a word or two. */
+export function deviceName({ type, name }: { type: string; name: string }): string {
+  return type === 'cpu' ? 'CPU' : name;
+}
+
 /** Numbers, bytes and seconds as the reader's language writes them. */
 export class Numbers {
   constructor(private readonly language: string | undefined) {}
@@ -238,6 +243,6 @@ export class Numbers {
     return this.format(value, { style: 'unit', unit, unitDisplay: unit === 'byte' ? 'long' : 'short', maximumFractionDigits: value < 10 && unit !== 'byte' ? 1 : 0 });
   }
   seconds(ms: number): string {
-    return this.format(ms / 1000, { style: 'unit', unit: 'second', unitDisplay: 'short', maximumFractionDigits: ms < 10_000 ? 2 : 0 });
+    return this.format(ms / 1000, { style: 'unit', unit: 'second', unitDisplay: 'narrow', maximumFractionDigits: ms < 10_000 ? 2 : 0 });
   }
 }

@@ -1,7 +1,7 @@
 // One turn on the page: the question with its pictures, the answer as it is made, and what can be done with it.
 
 import { button, el, setAttribute, setText } from './dom.js';
-import { fill, type AssistantTexts, type Numbers } from './image_assistant_texts.js';
+import { deviceName, fill, type AssistantTexts, type Numbers } from './image_assistant_texts.js';
 import { canSpeak } from './image_assistant_speech.js';
 import type { AssistantPicture, AssistantTurn } from './image_assistant_types.js';
 
@@ -185,11 +185,12 @@ export class TurnView {
 }
 
 function figuresLine({ figures }: AssistantTurn, { texts: t, numbers }: TurnAround): string {
-  const { timings, memory, device } = figures!;
+  // The speed of two or three tokens is that of the clock.
+  const { timings, memory, device, completion_tokens } = figures!;
   return [
     fill(t.first, { time: numbers.seconds(timings.first_token_ms) }),
-    timings.decode_tok_s ? fill(t.speed, { n: numbers.number(timings.decode_tok_s, timings.decode_tok_s < 10 ? 1 : 0) }) : '',
+    timings.decode_tok_s && completion_tokens > 4 ? fill(t.speed, { n: numbers.number(timings.decode_tok_s, timings.decode_tok_s < 10 ? 1 : 0) }) : '',
     fill(t.memory, { size: numbers.bytes(memory.wasm_bytes + memory.gpu_bytes) }),
-    device.name,
+    deviceName(device),
   ].filter(Boolean).join(' · ');
 }

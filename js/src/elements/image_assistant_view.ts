@@ -45,6 +45,7 @@ export class View {
   private readonly composer: Composer;
   private readonly head: Head;
   private readonly log: Log;
+  private readonly dock: HTMLElement;
   private readonly frame: HTMLElement;
   private state: ViewState | null = null;
   private saying: ReturnType<typeof setTimeout> | undefined;
@@ -56,14 +57,16 @@ export class View {
     this.composer = new Composer(composing);
     this.composer.closed = () => this.focus();
     this.head = new Head(actions);
+    // Messages lie over the conversation together with the field, so that neither hides the other.
+    this.dock = el('div', { class: 'dock' }, this.composer.problems, this.composer.node);
     this.log = new Log({
       ...actions,
       edit: (turn, question) => {
         actions.edit(turn, question);
         this.focus();
       },
-    }, this.composer.node);
-    this.frame = el('div', { class: 'frame', part: 'frame' }, this.head.node, this.log.node, this.head.below, this.start.node, this.composer.problems, this.composer.node, this.voice, this.choose, this.shoot, this.camera.node);
+    }, this.dock);
+    this.frame = el('div', { class: 'frame', part: 'frame' }, this.head.node, this.log.node, this.head.below, this.start.node, this.dock, this.voice, this.choose, this.shoot, this.camera.node);
     root.adoptedStyleSheets = [styles()];
     root.append(this.frame);
   }

@@ -1,7 +1,10 @@
 // The parts of <galago-image-assistant> that need no page: saving a conversation, alt texts, texts with values.
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
 import { altText, cleanAlt, escapeAttribute, escapeMarkdown, splitThoughts, toJSON, toMarkdown, toText } from '../../build/elements/image_assistant_export.js';
+import { endsAsPng, foreign } from '../../build/elements/image_assistant_pictures.js';
 import { english, fill, Numbers } from '../../build/elements/image_assistant_texts.js';
+import { image, read, sample } from './lib.mjs';
 
 const file = new File(['12345'], 'a cat*.png', { type: 'image/png' });
 const picture = { id: 1, name: file.name, file, width: 3, height: 2, url: 'blob:x' };
@@ -51,6 +54,18 @@ export const tests = {
     assert.deepEqual(splitThoughts('a</think>b', false), { thoughts: '', answer: 'a</think>b' });
     assert.deepEqual(splitThoughts('<think>\nIt is', true), { thoughts: 'It is', answer: '' });
     assert.deepEqual(splitThoughts('It is\n</think>\n\nRed.', true), { thoughts: 'It is', answer: 'Red.' });
+  },
+  'files that no browser shows are known by their beginning; whole PNGs by their end': () => {
+    const bytes = (text) => Uint8Array.from(text, (c) => c.charCodeAt(0));
+    assert.equal(foreign(bytes('\0\0\0\x18ftypheic')), 'heic');
+    assert.equal(foreign(bytes('\0\0\0\x18ftypavif')), null);
+    assert.equal(foreign(bytes('\0\0\0\x18ftypmp42')), 'notPicture');
+    assert.equal(foreign(bytes('MM\0*')), 'tiff');
+    assert.equal(foreign(bytes('%PDF-1.4')), 'notPicture');
+    const view = (b) => new DataView(Uint8Array.from(b).buffer), png = read(sample(1));
+    for (const name of readdirSync(image('.')).filter((f) => /^png_.*\.png$/.test(f))) assert(endsAsPng(view(read(image(name)))), name);
+    assert(endsAsPng(view([...png, 1, 2, 3])), 'with something behind it');
+    for (const n of [0, 8, 300, png.length - 1]) assert(!endsAsPng(view(png.subarray(0, n))), `cut at ${n}`);
   },
   'texts: values are filled in, what is unknown stays; numbers in the reader\'s language': () => {
     assert.equal(fill(english.removed, { name: 'a {name}.png' }), 'a {name}.png removed');
