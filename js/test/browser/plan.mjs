@@ -6,7 +6,6 @@ const where = (browser, device, mode, ...suites) => suites.map((suite) => [brows
 const long = (entries) => entries.map((entry) => [...entry, 'long']);
 
 export const plan = [
-  ...where('firefox', 'cpu', 'plain', 'zz'),
   ...where('chromium', 'gpu', 'plain', 'probe', 'words'),
   ...long(where('chromium', 'gpu', 'plain', 'lost')),
   ...where('chromium', 'cpu', 'plain', 'words', 'inputs', 'api', 'abort', 'errors', 'smooth', 'worker', 'modules', 'store'),
