@@ -1,5 +1,7 @@
 // The page: texts, theme, the views and what is around them.
 
+// First, so that no request is missed.
+import './network.js';
 import { t, useLanguage } from './i18n.js';
 import { register, start } from './router.js';
 import { settings } from './settings.js';

@@ -47,7 +47,7 @@ export function mount(root: HTMLElement): View {
       el('td', { class: 'num' }, number(h.count)),
       el('td', { class: 'num' }, bytes(h.bytes)))));
     fill(rows, requests.slice(-SHOWN).reverse().map((r) => el('tr', null,
-      el('td', { class: 'num' }, date(r.at, { timeStyle: 'medium' })),
+      el('td', { class: 'privacy-time' }, date(r.at, { timeStyle: 'medium' })),
       el('td', { class: 'privacy-url' }, r.own ? new URL(r.url).pathname : r.url.replace(/\?.*$/, '')),
       el('td', null, t(`privacy.why_${r.why}`)),
       el('td', { class: 'num' }, r.bytes > 0 ? bytes(r.bytes) : ''))));
