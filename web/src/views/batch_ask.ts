@@ -1,5 +1,6 @@
 // One row's question to the page's model.
 import type { Figures, TextPipeline } from 'galago';
+import { explain, kindOf } from '../errors.js';
 import { t } from '../i18n.js';
 import { model } from '../model.js';
 import { generationOf, promptOf, type Preset } from './batch_prompts.js';
@@ -21,7 +22,7 @@ async function pipeline(): Promise<TextPipeline> {
   try {
     return await model.pipeline();
   } catch (error) {
-    throw new RunProblem(error instanceof Error ? error.message : String(error));
+    throw new RunProblem(explain(error).text);
   }
 }
 
@@ -31,6 +32,13 @@ async function picture(row: Row, sources: Sources): Promise<Blob> {
   } catch (error) {
     throw error instanceof SourceError ? new Error(t(`batch.source_${error.reason}`)) : error;
   }
+}
+
+/** In the person's language. That of a picture is another than that of a model's file. */
+function inWords(error: unknown): Error {
+  const kind = kindOf(error), { text, detail } = explain(error);
+  if (kind === 'format' || kind === 'io') return new Error(t(`batch.row_${kind}`), { cause: error });
+  return new Error(kind === 'internal' || kind === 'argument' ? `${text} (${detail})` : text, { cause: error });
 }
 
 export async function askModel(row: Row, hooks: Hooks, sources: Sources, question: () => { preset: Preset; own: string }): Promise<Answered> {
@@ -50,7 +58,7 @@ export async function askModel(row: Row, hooks: Hooks, sources: Sources, questio
       if (hooks.signal.aborted) throw error;
       model.report(error);
       const changed = model.state !== 'ready' || (await pipeline()) !== vl;
-      if (!changed || tries >= TRIES) throw error;
+      if (!changed || tries >= TRIES) throw inWords(error);
     }
   }
 }

@@ -78,7 +78,8 @@ export class Table {
 
   private measure(): void {
     const height = parseFloat(getComputedStyle(this.element).getPropertyValue('--b-height')) || 84;
-    if (height === this.height && this.shown.size) return;
+    // It may also have come into view only now: what changed while it was hidden is not drawn yet.
+    if (height === this.height) return this.plan();
     this.height = height;
     this.show(this.rows);
   }

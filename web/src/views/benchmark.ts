@@ -1,5 +1,6 @@
 // How fast this device is: the project's standard measurements, as a table to take along.
 import { announce, copy, el, fill } from '../dom.js';
+import { explain } from '../errors.js';
 import { bytes, number, t } from '../i18n.js';
 import { model } from '../model.js';
 import type { View } from '../router.js';
@@ -23,7 +24,7 @@ export function mount(root: HTMLElement): View {
   const failure = el('div', { class: 'notice error', role: 'alert', hidden: true });
   const table = el('table', { class: 'm-table' }), notes = el('p', { class: 'muted small' });
   const button = (key: string, onclick: () => void, kind = ''): HTMLElement => el('button', { type: 'button', class: `button ${kind}`, 'data-t': `benchmark.${key}`, onclick });
-  const card = el('section', { class: 'card', hidden: true, 'aria-labelledby': 'benchmark-results' },
+  const card = el('div', { class: 'card', hidden: true },
     el('h2', { id: 'benchmark-results', 'data-t': 'benchmark.results' }),
     el('div', { class: 'table-wrap', tabIndex: 0, role: 'region', 'aria-labelledby': 'benchmark-results' }, table), notes,
     el('div', { class: 'row m-take' }, button('copy_markdown', () => void copy(markdown(results, { text: (key) => t(`benchmark.${key}`), figure }))), button('copy_json', () => void copy(json(results))),
@@ -81,8 +82,8 @@ export function mount(root: HTMLElement): View {
     } catch (error) {
       if (!signal.aborted || signal.reason === ELSEWHERE) {
         failure.hidden = false;
-        const why = signal.reason === ELSEWHERE ? t('benchmark.elsewhere') : error instanceof Error ? error.message : String(error);
-        fill(failure, el('p', null, t('benchmark.failed')), el('p', null, why));
+        const { text, detail } = signal.reason === ELSEWHERE ? { text: t('benchmark.elsewhere'), detail: '' } : explain(error);
+        fill(failure, el('p', null, t('benchmark.failed')), el('p', null, text), detail && el('p', { class: 'small', lang: 'en' }, detail));
       } else {
         announce(t('benchmark.cancelled'));
       }

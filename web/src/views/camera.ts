@@ -1,5 +1,6 @@
 // What the camera sees, in words, picture by picture, as fast as the device can.
 import { announce, copy, download, el, fill, toast } from '../dom.js';
+import { explain } from '../errors.js';
 import { currentLanguage, date, number, t } from '../i18n.js';
 import { model } from '../model.js';
 import type { View } from '../router.js';
@@ -100,7 +101,7 @@ export function mount(root: HTMLElement): View {
     onanswer: (text) => answered(text),
     onstate: () => write(),
     onproblem: (error) => {
-      problem = error instanceof Error ? error.message : String(error);
+      problem = explain(error).text;
       stop();
     },
   });
