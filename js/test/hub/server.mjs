@@ -7,6 +7,7 @@
 //        {"put":{"repo":"owner/name","path":"a.bin","size":n,"seed":n}}  makes a file (or "text":"..." instead of size and seed); answers {sha256,size}
 //        {"repo":{"id":"owner/name","token":"..."}}                      asks for a token from now on
 //        {"fault":{...}}  {"reset":true}  {"log":true}                   see `faults`; the log is the list of requests since the last reset
+//        {"hub":true}                                                    opens another, empty hub beside this one; answers {url}
 //
 // A fault is {match: part of "METHOD path", times: how often (default 1), skip: requests let through before} and one or more of
 //   drop: n        cut the connection after n bytes of the body         stall: n      send n bytes, then nothing
@@ -55,6 +56,7 @@ export async function startHub({ port = 0 } = {}) {
   const repos = new Map(); // "owner/name" -> {token, commit, files: Map(path -> file)}
   const plain = new Map();
   let faults = [], log = [];
+  const others = []; // hubs that tests asked for, closed with this one
   const sockets = new Set();
 
   const repoOf = (id) => {
@@ -67,12 +69,17 @@ export async function startHub({ port = 0 } = {}) {
     (repo ? repoOf(repo).files : plain).set(path, file);
     return { sha256: file.sha256, size: file.bytes.length };
   };
-  const control = (c) => {
+  const control = async (c) => {
     if (c.put) return put(c.put);
     if (c.remove) return { removed: (c.remove.repo ? repoOf(c.remove.repo).files : plain).delete(c.remove.path) };
     if (c.repo) { repoOf(c.repo.id).token = c.repo.token; return {}; }
     if (c.fault) { faults.push({ times: 1, skip: 0, ...c.fault }); return {}; }
     if (c.reset) { faults = []; log = []; return {}; }
+    if (c.hub) {
+      const other = await startHub();
+      others.push(other);
+      return { url: other.url };
+    }
     if (c.log) return { log };
     throw new Error('control: unknown request');
   };
@@ -159,7 +166,7 @@ export async function startHub({ port = 0 } = {}) {
     if (url.pathname === '/_control') {
       const parts = [];
       for await (const part of request) parts.push(part);
-      return response.writeHead(200, { ...cors, 'content-type': 'application/json' }).end(JSON.stringify(control(JSON.parse(Buffer.concat(parts)))));
+      return response.writeHead(200, { ...cors, 'content-type': 'application/json' }).end(JSON.stringify(await control(JSON.parse(Buffer.concat(parts)))));
     }
     log.push({ method: request.method, path: decodeURIComponent(url.pathname), range: request.headers.range, authorization: request.headers.authorization, origin: origin === hub.cdnUrl ? 'cdn' : 'hub' });
     const fault = faultsFor(request, url);
@@ -227,6 +234,7 @@ export async function startHub({ port = 0 } = {}) {
   const servers = [await listen('url', port), await listen('cdnUrl', 0)];
   hub.close = async () => {
     for (const s of sockets) s.destroy();
+    await Promise.all(others.map((other) => other.close()));
     await Promise.all(servers.map((s) => new Promise((done) => s.close(done))));
   };
   return hub;

@@ -20,9 +20,12 @@ const equal = (got: unknown, want: unknown, what: string): void => ok(JSON.strin
 
 /** A worker and what it reports. */
 class User {
+  /** Those that are not ended yet. */
+  static readonly running = new Set<User>();
   private readonly worker: Worker;
   private readonly heard: ((r: Report) => void)[] = [];
   constructor(url: URL) {
+    User.running.add(this);
     this.worker = new Worker(url, { type: 'module' });
     this.worker.onmessage = (e: MessageEvent<Report>) => this.heard.forEach((f) => f(e.data));
     this.worker.onerror = (e) => this.heard.forEach((f) => f({ is: 'failed', name: 'worker', code: undefined, message: e.message ?? 'the worker did not start' }));
@@ -38,13 +41,23 @@ class User {
     });
   }
   kill(): void {
+    User.running.delete(this);
     this.worker.terminate();
   }
 }
 
 const SIZE = 3_000_001, VISION = 400_000, REPO = 'lab/browser', TEXT = 'tiny-Q4_0.gguf', EYES = 'mmproj-tiny-F16.gguf';
 
+/** Each test has a hub of its own, and no worker of an earlier one: a test that was given up spoils no other. */
 export function storeTests(hubUrl: string, workerUrl = new URL('./store_worker.js', import.meta.url)): Record<string, () => Promise<void>> {
+  return Object.fromEntries(Object.keys(testsAt(hubUrl, workerUrl)).map((name) => [name, async () => {
+    for (const user of User.running) user.kill();
+    const own = await fetch(`${hubUrl}/_control`, { method: 'POST', body: JSON.stringify({ hub: true }) });
+    await testsAt(((await own.json()) as { url: string }).url, workerUrl)[name]!();
+  }]));
+}
+
+function testsAt(hubUrl: string, workerUrl: URL): Record<string, () => Promise<void>> {
   const control = async <T>(body: unknown): Promise<T> => (await (await fetch(`${hubUrl}/_control`, { method: 'POST', body: JSON.stringify(body) })).json()) as T;
   const fault = (f: unknown): Promise<unknown> => control({ fault: f });
   const log = async (): Promise<Request[]> => (await control<{ log: Request[] }>({ log: true })).log;
