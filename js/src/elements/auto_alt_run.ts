@@ -235,8 +235,17 @@ export class Run implements AutoAlt {
     }
     this.watch.leave(element);
     this.results.push(result);
-    this.settings.onalt?.(result);
-    if (result.error) this.settings.onerror?.(result.error, result);
+    this.tell(() => this.settings.onalt?.(result));
+    if (result.error) this.tell(() => this.settings.onerror?.(result.error!, result));
+  }
+
+  /** A fault of the page's function is the page's to hear of; the next picture must not wait for it. */
+  private tell(call: () => void): void {
+    try {
+      call();
+    } catch (e) {
+      reportError(e);
+    }
   }
 
   private giveUp(element: Element, cause: unknown): void {
@@ -246,7 +255,7 @@ export class Run implements AutoAlt {
     if (!this.isDone) this.reject(error);
     else if (!onerror) reportError(error);
     this.isDone = true;
-    onerror?.(error, null);
+    this.tell(() => onerror?.(error, null));
     void this.stop();
   }
 

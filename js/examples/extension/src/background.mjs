@@ -39,7 +39,11 @@ export function start(wake, others = {}) {
   const register = () => (registering = registering.then(registerSites).catch((error) => console.error(error)));
   chrome.storage.onChanged.addListener((changes) => changes.sites && register());
   chrome.permissions.onRemoved.addListener(register);
-  chrome.permissions.onAdded.addListener(register);
+  chrome.permissions.onAdded.addListener(async () => {
+    register();
+    // The window that asked is gone: the browser closes it when its question opens.
+    for (const { id } of await chrome.tabs.query({})) chrome.tabs.sendMessage(id, { to: 'page', type: 'retry' }).catch(() => {}); // most have no script of ours
+  });
   chrome.runtime.onInstalled.addListener(register);
   chrome.runtime.onStartup.addListener(register);
 }

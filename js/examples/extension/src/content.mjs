@@ -5,7 +5,13 @@ import { settings } from './settings.mjs';
 
 let run = null, describer = null, begun = 0;
 const state = { running: false, generated: 0, failed: 0, left: 0, loading: null, error: '', reasons: [], hosts: [] };
-const tell = (first = false) => chrome.runtime.sendMessage({ to: 'background', type: 'state', state, first }).catch(() => {}); // the extension may have gone
+async function tell(first = false) {
+  try {
+    await chrome.runtime.sendMessage({ to: 'background', type: 'state', state, first });
+  } catch {
+    // The extension was taken away or renewed while the page stayed: there is nobody to tell.
+  }
+}
 
 function reset(running) {
   Object.assign(state, { running, generated: 0, failed: 0, left: 0, loading: null, error: '', reasons: [], hosts: [] });
@@ -64,7 +70,14 @@ async function undo() {
   tell();
 }
 
-const does = { start, undo, state: () => {} };
+/** A permission was given: what could not be read may be readable now. */
+async function retry() {
+  if (!state.hosts.length) return;
+  await undo();
+  await start();
+}
+
+const does = { start, undo, retry, state: () => {} };
 // Asked to start once more, the script that is there goes on.
 if (!globalThis.galagoAlt) {
   globalThis.galagoAlt = { start };

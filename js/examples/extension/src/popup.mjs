@@ -8,6 +8,7 @@ const $ = (id) => document.getElementById(id);
 const named = Number(new URLSearchParams(location.search).get('tab'));
 const tab = named ? await chrome.tabs.get(named) : (await chrome.tabs.query({ active: true, currentWindow: true }))[0];
 const host = /^https?:/.test(tab?.url ?? '') ? new URL(tab.url).hostname : '';
+const chosen = await settings();
 let state = null;
 
 const many = (n, one, more) => `${n} ${n === 1 ? one : more}`;
@@ -42,16 +43,17 @@ async function attempt(action) {
 }
 
 $('go').addEventListener('click', () => attempt(() => (state?.running ? undo(tab.id) : start(tab.id))));
-$('allow').addEventListener('click', async () => {
-  // Asked first: the click counts only until something else is waited for.
-  if (!(await chrome.permissions.request({ origins: state.hosts.map(pattern) }))) return;
-  await attempt(async () => (await undo(tab.id), start(tab.id)));
-});
+// The browser closes this window when its question opens: what follows from the answer is done in the background.
+$('allow').addEventListener('click', () => void chrome.permissions.request({ origins: state.hosts.map(pattern) }));
 $('always').addEventListener('change', async ({ target }) => {
-  const wanted = target.checked, allowed = !wanted || (await chrome.permissions.request({ origins: [pattern(host)] }));
-  target.checked = wanted && allowed;
-  const { sites } = await settings();
-  await save({ sites: wanted && allowed ? hosts([...sites, host]) : sites.filter((s) => s !== host) });
+  const without = chosen.sites.filter((s) => s !== host), sites = target.checked ? hosts([...without, host]) : without;
+  // Asked at once, for the click counts only until something is waited for; a site without a permission is not described.
+  const asking = target.checked ? chrome.permissions.request({ origins: [pattern(host)] }) : true;
+  await save({ sites });
+  chosen.sites = sites;
+  if (await asking) return;
+  target.checked = false;
+  await save({ sites: (chosen.sites = without) });
 });
 chrome.runtime.onMessage.addListener((message, sender) => {
   if (message?.type === 'state' && sender.tab?.id === tab.id) show(message.state);
@@ -59,7 +61,7 @@ chrome.runtime.onMessage.addListener((message, sender) => {
 
 if (host) {
   $('always-text').textContent = `Always on ${host}`;
-  $('always').checked = (await settings()).sites.includes(host);
+  $('always').checked = chosen.sites.includes(host);
   $('always-row').hidden = false;
 }
 show(tab ? await look(tab.id) : null);

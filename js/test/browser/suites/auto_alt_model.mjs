@@ -2,6 +2,8 @@
 import { describer, el, img, load, mark, on, settled, until } from './auto_alt_lib.mjs';
 import { bytes, device, expected, load as galago, sample, sleep, url } from './lib.mjs';
 
+export const strays = /thrown by onalt/;
+
 const seen = { width: '100px', height: '100px' };
 let vl;
 
@@ -120,6 +122,20 @@ export const tests = {
       const { failed, results } = await start({ describe: ({ url }) => (url.includes('shapes-1') ? ' \n ' : Promise.reject(new Error('out of paper'))) }).done;
       t.equal([failed, results.map((r) => r.error.message)], [2, ['The model gave no words for the picture', 'out of paper']]);
     });
+  },
+
+  'a callback that throws holds nothing up': async (t) => {
+    const { describe } = describer(), heard = [], hear = (e) => (heard.push(e.message), e.preventDefault());
+    addEventListener('error', hear);
+    await on([img(t, 1), img(t, 2)], async (start) => {
+      const onalt = () => {
+        throw new Error('thrown by onalt');
+      };
+      t.equal((await start({ describe, onalt }).done).generated, 2);
+    });
+    removeEventListener('error', hear);
+    t.equal(heard.length, 2);
+    t.match(heard[0], /thrown by onalt/);
   },
 
   'later pictures, and another address': async (t) => {
