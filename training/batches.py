@@ -16,11 +16,28 @@ GRIDS = {
                    (96, 320, 0.08, 0), (128, 256, 0.08, 0), (128, 384, 0.12, 0), (192, 256, 0.04, 0), (256, 256, 0.04, 0)],
     data.SHAPES: [(192, 192, 0.45, 0.45), (192, 256, 0.13, 0.13), (256, 256, 0.12, 0.12), (128, 128, 0.08, 0.08),
                   (160, 160, 0.08, 0.08), (256, 192, 0.08, 0.08), (128, 192, 0.06, 0.06)],
+    data.SCENES: [(192, 192, 0.28, 0.4), (256, 256, 0.24, 0.2), (128, 128, 0.1, 0.3), (192, 256, 0.1, 0.1), (256, 192, 0.08, 0),
+                  (320, 320, 0.1, 0), (256, 384, 0.05, 0), (448, 448, 0.05, 0)],
+    data.PARAGRAPHS: [(448, 448, 0.4, 0), (320, 448, 0.15, 0), (448, 320, 0.1, 0), (256, 384, 0.12, 0.3), (384, 384, 0.13, 0),
+                      (192, 320, 0.1, 0.7)],
+    data.DOCUMENTS: [(448, 448, 0.28, 0), (448, 320, 0.2, 0), (384, 384, 0.12, 0), (320, 320, 0.1, 0.2), (256, 384, 0.1, 0.2),
+                     (320, 448, 0.08, 0), (192, 320, 0.08, 0.4), (128, 320, 0.04, 0.2)],
+    data.PAGES: [(448, 448, 0.34, 0), (448, 320, 0.22, 0), (384, 384, 0.14, 0), (320, 320, 0.1, 0.4), (256, 384, 0.1, 0.6), (320, 448, 0.1, 0)],
+    data.CHARTS: [(256, 320, 0.3, 0.5), (320, 320, 0.2, 0.1), (256, 256, 0.15, 0.4), (320, 448, 0.15, 0), (448, 448, 0.12, 0), (256, 384, 0.08, 0)],
 }
-LONGEST_ANSWER = 100  # tokens; pictures with longer ones are passed over
+# Share of the batches of each family at the end of the course, at its beginning.
+SHARES = {data.READING: (0.15, 0.5), data.SHAPES: (0.09, 0.15), data.SCENES: (0.22, 0.25), data.PARAGRAPHS: (0.14, 0.03),
+          data.DOCUMENTS: (0.19, 0.04), data.PAGES: (0.1, 0.01), data.CHARTS: (0.11, 0.02)}
+LONG = (data.PARAGRAPHS, data.PAGES)  # families whose answers are whole texts
 READING_PLACES = 64  # places of a cell's first character that the marks' head tells apart
 
-# pictures: u8 [B, H, W, 3]  marks: u8 [B, cells, 12]  damage: i64 [B, 3] (blur, noise, grey)  ids: i64 [B, T]
+
+def longest_answer(task):
+    """Tokens; pictures with longer answers are passed over."""
+    return 520 if task in LONG else 160
+
+
+# pictures: u8 [B, H, W, 3]  marks: u8 [B, cells, 16]  damage: i64 [B, 4] (blur, noise, grey, jpeg)  ids: i64 [B, T]
 # at: i64 [n], places in B*T whose state predicts the n tokens `want`; at_next: i64 [n], the same in B*(T-1) for the MTP layer
 Batch = collections.namedtuple('Batch', 'task height width pictures marks damage ids at at_next want')
 
@@ -48,20 +65,25 @@ class Text:
         return self.t.encode(s, add_special_tokens=False).ids
 
     def prompt(self, text, n_image):
-        key = (text, n_image)
-        if key not in self.prompts:
-            self.prompts[key] = self.head + [self.pad] * n_image + [self.vision_end] + self.enc(text) + self.tail
-        return self.prompts[key]
+        if text not in self.prompts:
+            if len(self.prompts) > 20000:
+                self.prompts.clear()
+            self.prompts[text] = self.enc(text)
+        return self.head + [self.pad] * n_image + [self.vision_end] + self.prompts[text] + self.tail
 
-    def answer(self, kind, text):
-        """Printed text letter by letter, so that reading is copying; the rest in the vocabulary's pieces."""
-        if kind == 'read':
-            return [self.bytes[b] for b in text.encode()] + [self.end]
-        if text not in self.answers:
+    def answer(self, text):
+        """What is copied from the picture letter by letter, so that reading is copying; the rest in the vocabulary's pieces."""
+        if text in self.answers:
+            return self.answers[text]
+        ids = []
+        for i, part in enumerate(text.split(data.COPIED)):
+            ids += [self.bytes[b] for b in part.encode()] if i % 2 else self.enc(part) if part else []
+        ids.append(self.end)
+        if data.COPIED not in text:
             if len(self.answers) > 20000:
                 self.answers.clear()
-            self.answers[text] = self.enc(text) + [self.end]
-        return self.answers[text]
+            self.answers[text] = ids
+        return ids
 
     def config(self, **sizes):
         return Config(vocab=-(-self.size // 32) * 32, image_pad=self.pad, vision_start=self.id('<|vision_start|>'),
@@ -73,17 +95,17 @@ def make_batch(generator, text, task, H, W, size, seed, index):
     n_image = H * W // 1024
     pictures = np.empty((size, H, W, 3), np.uint8)
     marks = np.empty((size, H // 32, W // 32, data.MARKS), np.uint8)
-    damage = np.zeros((size, 3), np.int64)
+    damage = np.zeros((size, 4), np.int64)
     items, rows, starts = [], [], []
     while len(rows) < size:
         i = len(rows)
         item = generator.make(seed, index, task, pictures[i], marks[i])
         index += 1
-        p, a = text.prompt(item[1], n_image), text.answer(item[0], item[2])
-        if len(a) > LONGEST_ANSWER or not item[2].strip():
+        p, a = text.prompt(item[1], n_image), text.answer(item[2])
+        if len(a) > longest_answer(task) or not data.plain(item[2]).strip():
             continue
         damage[i] = generator.damage
-        items.append(item)
+        items.append((item[0], item[1], data.plain(item[2])))
         rows.append(p + a)
         starts.append(len(p))
     T = -(-max(map(len, rows)) // 8) * 8
@@ -102,9 +124,18 @@ def make_batch(generator, text, task, H, W, size, seed, index):
 
 def batch_size(task, H, W, tokens):
     """Pictures of a batch, for about `tokens` tokens, patches counted a half."""
-    longest = min(46, W // 11) * (1 if H < 128 else 2) if task == data.READING else 45
-    length = 27 + H * W // 1024 + min(longest, LONGEST_ANSWER)
-    return max(16, tokens // (length + H * W // 512) // 8 * 8)
+    longest = {data.READING: min(46, W // 11) * (1 if H < 128 else 2), data.PARAGRAPHS: H * W // 460, data.PAGES: H * W // 600,
+               data.DOCUMENTS: 110, data.CHARTS: 90}.get(task, 60)
+    length = 40 + H * W // 1024 + min(longest, longest_answer(task))
+    return max(8, tokens // (length + H * W // 512) // 8 * 8)
+
+
+def shares(level, reading=None):
+    """Share of each family's batches; `reading`: only lines and shapes, so many of them lines."""
+    if reading is not None:
+        lines = reading + (1 - reading) * 0.3 * (1 - level)
+        return {data.READING: lines, data.SHAPES: 1 - lines}
+    return {task: late * level + early * (1 - level) for task, (late, early) in SHARES.items()}
 
 
 class Series(torch.utils.data.IterableDataset):
@@ -112,15 +143,17 @@ class Series(torch.utils.data.IterableDataset):
 
     def __init__(self, args, rank, level, reading):
         self.args, self.rank, self.level, self.reading = args, rank, level, reading
+        self.seed = args.seed * 1024 + getattr(args, 'run', 0)  # every run of a sequence draws others
 
     def plan(self, n):
         """Task, height, width and level of batch n: the same for all ranks unless `level` moves in between."""
-        rng = np.random.default_rng((self.args.seed, n))
+        rng = np.random.default_rng((self.seed, n))
         level = self.level.value
-        task = data.READING if rng.random() < self.reading + (1 - self.reading) * 0.3 * (1 - level) else data.SHAPES
+        part = shares(level, self.reading)
+        task = list(part)[rng.choice(len(part), p=np.array(list(part.values())) / sum(part.values()))]
         grids = GRIDS[task]
-        shares = np.array([late * level + early * (1 - level) for _, _, late, early in grids])
-        H, W = grids[rng.choice(len(grids), p=shares / shares.sum())][:2]
+        share = np.array([late * level + early * (1 - level) for _, _, late, early in grids])
+        H, W = grids[rng.choice(len(grids), p=share / share.sum())][:2]
         if rng.random() < 0.5 - 0.35 * level:  # easier ones stay in the course
             level *= rng.uniform(0.2, 1)
         return task, H, W, level
@@ -134,6 +167,6 @@ class Series(torch.utils.data.IterableDataset):
         while True:
             task, H, W, level = self.plan(n)
             generator.options(level, True)
-            batch, _ = make_batch(generator, text, task, H, W, batch_size(task, H, W, self.args.tokens), self.args.seed * 64 + self.rank, n * 8192)
+            batch, _ = make_batch(generator, text, task, H, W, batch_size(task, H, W, self.args.tokens), self.seed * 64 + self.rank, n * 8192)
             yield batch
             n += info.num_workers if info else 1

@@ -37,7 +37,7 @@ def main():
     reference = Qwen3_5ForConditionalGeneration.from_pretrained(args.export, dtype=torch.float32, attn_implementation='eager').eval()
     generator = data.Generator(data.library(args.library), args.assets, data.HELD_OUT)
     worst = 0.0
-    for task, H, W in SIZES:
+    for task, H, W in SIZES[:8]:
         batch, _ = make_batch(generator, text, task, H, W, 2, 5, 0)
         x, ids = normalised(batch.pictures, torch.device('cpu')), batch.ids
         mine = model.logits(model(ids, x, len(text.head))[0])

@@ -11,32 +11,44 @@ class Image(ctypes.Structure):
 
 
 class Item(ctypes.Structure):
-    _fields_ = [('task', ctypes.c_char * 16), ('prompt', ctypes.c_char * 160), ('answer', ctypes.c_char * 720),
-                ('blur', ctypes.c_int), ('noise', ctypes.c_int), ('grey', ctypes.c_int)]
+    _fields_ = [('task', ctypes.c_char * 16), ('prompt', ctypes.c_char * 512), ('answer', ctypes.c_char * 2400),
+                ('blur', ctypes.c_int), ('noise', ctypes.c_int), ('grey', ctypes.c_int), ('jpeg', ctypes.c_int), ('style', ctypes.c_int)]
 
 
-ANY, READING, SHAPES = range(3)
+ANY, READING, SHAPES, SCENES, PARAGRAPHS, DOCUMENTS, PAGES, CHARTS = range(8)
+FAMILIES = {'read': READING, 'shapes': SHAPES, 'scenes': SCENES, 'paragraphs': PARAGRAPHS, 'documents': DOCUMENTS, 'pages': PAGES, 'charts': CHARTS}
 TRAIN, HELD_OUT = range(2)
-# Bytes for each 32x32 cell (pictures.h): characters, shape, colour, place of the first character (the last byte is not read here).
-CELL, SLOTS, MARKS = 32, 8, 12
-SHAPE, COLOUR, PLACE = 8, 9, 10
-CHARACTERS, N_SHAPES, N_COLOURS = 97, 10, 10
+CHARACTERS = 0  # classes of characters, 0 for none; told by library()
+COPIED = '\x01'  # around what the answer copies from the picture
+# Bytes for each 32x32 cell (pictures.h): characters, shape, colour, emoji, place of the first character.
+CELL, SLOTS, MARKS = 32, 12, 16
+SHAPE, COLOUR, SPRITE, PLACE = 12, 13, 14, 15
+N_SHAPES, N_COLOURS, MOST_SPRITES = 10, 10, 255
 
 
 def library(path=None):
     """Loads libpictures.so; builds it when a compiler and FreeType are here. `path` names one that was brought along."""
     path = path or os.path.join(HERE, 'pictures', 'libpictures.so')
     if not os.path.exists(path):
+        sources = sorted(os.path.join(HERE, 'pictures', name) for name in os.listdir(os.path.join(HERE, 'pictures')) if name.endswith('.c'))
         flags = subprocess.run(['pkg-config', '--cflags', '--libs', 'freetype2'], capture_output=True, text=True, check=True).stdout.split()
-        subprocess.run(['cc', '-O3', '-march=x86-64-v3', '-std=gnu11', '-fPIC', '-shared', os.path.join(HERE, 'pictures', 'pictures.c'),
+        subprocess.run(['cc', '-O3', '-march=x86-64-v3', '-std=gnu11', '-fPIC', '-shared', *sources,
                         '-o', f'{path}.{os.getpid()}', *flags, '-lm'], check=True)
         os.replace(f'{path}.{os.getpid()}', path)  # whole, for the other processes that may look for it now
     lib = ctypes.CDLL(path)
     lib.pictures_open.restype = ctypes.c_void_p
     lib.pictures_open.argtypes = [ctypes.c_char_p, ctypes.c_int]
     lib.pictures_options.argtypes = [ctypes.c_void_p, ctypes.c_double, ctypes.c_bool]
+    lib.pictures_sprites.argtypes = [ctypes.c_void_p]
     lib.pictures_make.argtypes = [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_int, ctypes.POINTER(Image), ctypes.POINTER(Item)]
+    global CHARACTERS
+    CHARACTERS = 96 + len(ctypes.string_at(ctypes.addressof(ctypes.c_char.in_dll(lib, 'pictures_letters'))).decode())
     return lib
+
+
+def plain(answer):
+    """The answer as it is read."""
+    return answer.replace(COPIED, '')
 
 
 class Generator:
@@ -53,9 +65,10 @@ class Generator:
         self.lib.pictures_options(self.handle, level, clean)
 
     def make(self, seed, index, task, array, marks=None):
-        """Draws into `array` [H, W, 3] u8 and tells `marks` [H/32, W/32, 12] u8; returns (task, prompt, answer).
+        """Draws into `array` [H, W, 3] u8 and tells `marks` [H/32, W/32, 16] u8; returns (task, prompt, answer).
 
-        self.damage is then (blur, noise, grey) of the picture.
+        self.damage is then (blur, noise, grey, jpeg) of the picture. What is copied stands between COPIED in the answer (see plain).
+        self.style is the style of its emoji, -1 without.
         """
         item = self.item
         assert array.dtype == 'uint8' and array.flags.c_contiguous and array.ndim == 3 and array.shape[2] == 3, array.shape
@@ -64,5 +77,6 @@ class Generator:
             assert marks.dtype == 'uint8' and marks.flags.c_contiguous and marks.shape == want, (marks.shape, want)
         image = Image(array.shape[1], array.shape[0], array.ctypes.data, marks.ctypes.data if marks is not None else None)
         self.lib.pictures_make(self.handle, seed, index, task, ctypes.byref(image), ctypes.byref(item))
-        self.damage = item.blur, item.noise, item.grey
+        self.style = item.style
+        self.damage = item.blur, item.noise, item.grey, item.jpeg
         return item.task.decode(), item.prompt.decode(), item.answer.decode()

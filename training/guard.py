@@ -15,8 +15,9 @@ class Guard:
 
     CLIP, EVERY, PATIENCE = 1.0, 200, 12
 
-    def __init__(self, params, optimizer, n_stats, world, device):
+    def __init__(self, params, optimizer, n_stats, n_kinds, world, device):
         self.params, self.optimizer, self.world, self.device = params, optimizer, world, device
+        self.n_kinds = n_kinds
         self.n = sum(p.numel() for p in params)
         self.flat = torch.zeros(self.n + n_stats, device=device)
         at = 0
@@ -64,10 +65,10 @@ class Guard:
             yield norm, values
 
     def watch(self, norm, values):
-        """values begin with (loss, right, found, batches) of readings, then of shapes."""
+        """values begin with (loss, right, found, batches) of each kind of pictures."""
         good = math.isfinite(norm) and math.isfinite(sum(values))
         self.skipped += not good
-        for kind in (0, 4):
+        for kind in range(0, 4 * self.n_kinds, 4):
             if good and values[kind + 3]:
                 loss = values[kind] / values[kind + 3]
                 usual = self.usual.get(kind, loss)

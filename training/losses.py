@@ -15,16 +15,16 @@ class MarksHead(nn.Module):
 
     def __init__(self, d_model):
         super().__init__()
-        self.sizes = [data.SLOTS * data.CHARACTERS, data.N_SHAPES + 1, data.N_COLOURS + 1, READING_PLACES]
+        self.sizes = [data.SLOTS * data.CHARACTERS, data.N_SHAPES + 1, data.N_COLOURS + 1, data.MOST_SPRITES + 1, READING_PLACES]
         self.norm = nn.LayerNorm(d_model, eps=1e-6)
         self.out = nn.Linear(d_model, sum(self.sizes))
         nn.init.normal_(self.out.weight, 0, d_model ** -0.5)
         nn.init.zeros_(self.out.bias)
 
     def forward(self, rows):
-        """rows: [B, n, D]  ->  characters [B, n, 8, classes], shape, colour, place logits [B, n, classes], f32"""
-        c, s, k, p = self.out(self.norm(rows)).float().split(self.sizes, -1)
-        return c.unflatten(-1, (data.SLOTS, data.CHARACTERS)), s, k, p
+        """rows: [B, n, D]  ->  characters [B, n, 12, classes], shape, colour, emoji, place logits [B, n, classes], f32"""
+        c, s, k, e, p = self.out(self.norm(rows)).float().split(self.sizes, -1)
+        return c.unflatten(-1, (data.SLOTS, data.CHARACTERS)), s, k, e, p
 
 
 def balanced(logits, want):
@@ -37,19 +37,21 @@ def balanced(logits, want):
     return (ce * there).sum() / n + (ce * (1 - there)).sum() / m, right
 
 
-def marks_loss(head, rows, marks, reading):
-    """rows: [B, n, D]  marks: u8 [B, n, 12]  ->  loss, share of right characters (of shapes, when `reading` is False)"""
+def marks_loss(head, rows, marks, task):
+    """rows: [B, n, D]  marks: u8 [B, n, 16]  ->  loss, share of right characters (of shapes or emoji for such pictures)"""
     assert rows.shape[:2] == marks.shape[:2] and marks.shape[2] == data.MARKS, (rows.shape, marks.shape)
     marks = marks.long()
-    characters, shape, colour, place = head(rows)
-    if reading:
-        loss, right = balanced(characters, marks[..., :data.SLOTS])
-        at = marks[..., data.PLACE]
-        known = (at < READING_PLACES).float()
-        ce = F.cross_entropy(place.flatten(0, 1), at.clamp(max=READING_PLACES - 1).flatten(), reduction='none')
-        return loss + 0.2 * (ce * known.flatten()).sum() / known.sum().clamp(min=1), right
-    loss, right = balanced(shape, marks[..., data.SHAPE])
-    return 0.5 * (loss + balanced(colour, marks[..., data.COLOUR])[0]), right
+    characters, shape, colour, emoji, place = head(rows)
+    if task in (data.SHAPES, data.SCENES):
+        loss, right = balanced(shape, marks[..., data.SHAPE]) if task == data.SHAPES else balanced(emoji, marks[..., data.SPRITE])
+        return 0.5 * (loss + balanced(colour, marks[..., data.COLOUR])[0]), right
+    loss, right = balanced(characters, marks[..., :data.SLOTS])
+    if task != data.READING:
+        return loss, right
+    at = marks[..., data.PLACE]
+    known = (at < READING_PLACES).float()
+    ce = F.cross_entropy(place.flatten(0, 1), at.clamp(max=READING_PLACES - 1).flatten(), reduction='none')
+    return loss + 0.2 * (ce * known.flatten()).sum() / known.sum().clamp(min=1), right
 
 
 def answer_loss(model, h, e, cos, sin, batch, with_next):

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Collects what the pictures are drawn with: fonts cut down to Latin letters, and a word list.
+"""Collects what the pictures are drawn with: fonts cut down to Latin letters, words, names, emoji.
 
-    python3 training/make_assets.py OUT        (Debian packages: see training/LICENSES.md; needs fontconfig and python3-fonttools)
+    python3 training/make_assets.py OUT [NODE_MODULES]        (Debian packages: see training/LICENSES.md; needs fontconfig and
+                                                               python3-fonttools; for the emoji see sprites.py)
 
-Writes OUT/fonts/*.ttf|otf, OUT/fonts-train.txt, OUT/fonts-held-out.txt and OUT/words.txt. Families are split, not files: no style of
+Writes OUT/fonts/*.ttf|otf, OUT/fonts-train.txt, OUT/fonts-held-out.txt, OUT/words.txt, OUT/names.txt (of people and places) and with
+NODE_MODULES OUT/sprites.bin and sprites.txt. Families are split, not files: no style of
 a held-out family is ever seen in training.
 """
 import os
@@ -11,6 +13,7 @@ import random
 import subprocess
 import sys
 
+import sprites
 from fontTools import subset
 
 TRAIN = '''DejaVu Sans;DejaVu Serif;DejaVu Sans Mono;Liberation Sans;Liberation Serif;Liberation Mono;Noto Sans;Noto Serif;Lato;Roboto;Inter;
@@ -52,12 +55,19 @@ def cut(path, out):
     options.drop_tables += ['GSUB', 'GPOS', 'GDEF', 'MATH', 'BASE', 'JSTF', 'DSIG', 'FFTM']
     font = subset.load_font(path, options)
     s = subset.Subsetter(options)
-    s.populate(unicodes=list(range(0x20, 0x7f)) + list(range(0xa1, 0x180)) + [0x20ac, 0x2013, 0x2014, 0x2018, 0x2019, 0x201c, 0x201d])
+    s.populate(unicodes=list(range(0x20, 0x7f)) + list(range(0xa1, 0x180)) + [0x20ac, 0x2013, 0x2014, 0x2018, 0x2019, 0x201c, 0x201d, 0x2026])
     s.subset(font)
     subset.save_font(font, out, options)
 
 
-def main(out):
+def listed(out, name, words):
+    words = sorted(words)
+    random.Random(1).shuffle(words)
+    with open(os.path.join(out, name), 'w') as f:
+        f.write('\n'.join(words) + '\n')
+
+
+def main(out, modules=None):
     os.makedirs(os.path.join(out, 'fonts'), exist_ok=True)
     for split, names in (('train', families(TRAIN)), ('held-out', families(HELD_OUT))):
         with open(os.path.join(out, f'fonts-{split}.txt'), 'w') as listing:
@@ -72,15 +82,18 @@ def main(out):
                         listing.write(name + '\n')
                     except Exception as e:
                         print('left out:', path, e)
-    words = set()
+    words, names = set(), set()
     for line in open('/usr/share/dict/american-english', encoding='utf-8'):
         w = line.strip()
-        if w.isascii() and w.isalpha() and 2 <= len(w) <= 14 and w.islower():
-            words.add(w)
-    words = sorted(words)
-    random.Random(1).shuffle(words)
-    with open(os.path.join(out, 'words.txt'), 'w') as f:
-        f.write('\n'.join(words) + '\n')
+        if w.isascii() and w.isalpha() and 2 <= len(w) <= 14:
+            if w.islower():
+                words.add(w)
+            elif w.istitle() and len(w) > 2:
+                names.add(w)
+    listed(out, 'words.txt', words)
+    listed(out, 'names.txt', names)
+    if modules:
+        sprites.main(out, modules)
 
 
-main(sys.argv[1])
+main(*sys.argv[1:])

@@ -16,12 +16,15 @@ import data  # noqa: E402
 
 
 def texts(assets, n):
+    """What questions and answers say; what is copied from pictures is written byte by byte and teaches no pieces."""
     g = data.Generator(data.library(), assets, data.TRAIN)
-    canvas = np.zeros((128, 384, 3), np.uint8)
+    g.options(1.0, True)
+    canvas = np.zeros((320, 320, 3), np.uint8)
+    asked = [data.READING, data.SHAPES, data.SCENES, data.SCENES, data.DOCUMENTS, data.DOCUMENTS, data.CHARTS]
     for i in range(n):
-        _, prompt, answer = g.make(1, i, data.READING if i % 3 else data.SHAPES, canvas)
+        _, prompt, answer = g.make(1, i, asked[i % len(asked)], canvas)
         yield prompt
-        yield answer
+        yield ' '.join(answer.split(data.COPIED)[::2])
 
 
 def learn(words, count):
@@ -56,12 +59,12 @@ def learn(words, count):
     return merges
 
 
-def main(assets, out, count=768):
+def main(assets, out, count=1024):
     chars = make_tiny.byte_characters()
     # The pre-tokenizer's pieces, for the ASCII texts of the generator.
     split = re.compile(r"'(?:s|t|re|ve|m|ll|d)|[^\r\nA-Za-z0-9]?[A-Za-z]+|[0-9]| ?[^\sA-Za-z0-9]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
     words = collections.Counter()
-    for t in texts(assets, 12000):
+    for t in texts(assets, 30000):
         for piece in split.findall(t):
             words[tuple(chars[b] for b in piece.encode())] += 1
     merges = learn(words, count)

@@ -1,0 +1,58 @@
+/* A document as it is made up, before it is laid out and asked about. */
+#ifndef TRAINING_DOCUMENTS_H
+#define TRAINING_DOCUMENTS_H
+
+#include "parts.h"
+
+enum { MOST_FIELDS = 14, MOST_ROWS = 12, MOST_COLUMNS = 5 };
+
+typedef struct field {
+    char key[24], label[32], value[96];
+    const char *subject; /* as in "the total" */
+    bool bare;           /* printed without its label */
+} field;
+
+/* A line of a receipt, an invoice or a table. */
+typedef struct row {
+    char cell[MOST_COLUMNS][48];
+    int cents; /* of the last column */
+} row;
+
+typedef struct document {
+    const char *task, *kind; /* kind as in "receipt" */
+    char title[96];
+    field f[MOST_FIELDS];
+    int n_fields, n_head; /* fields above the rows */
+    char columns[MOST_COLUMNS][32];
+    row rows[MOST_ROWS];
+    int n_rows, n_columns;
+    bool show_columns, money, names_first;
+    char closing[64];
+    char whole[2000]; /* the text as it was laid out */
+    bool mono;
+    const char *absent; /* what it might have and has not: as in "phone number" */
+} document;
+
+field *add_field(document *d, const char *key, const char *label, const char *subject, const char *value);
+
+/* kinds.c: one made up. */
+void make_up(pictures *p, document *d, int height);
+/* layout.c */
+bool lay_out(pictures *p, pictures_image *im, document *d);
+/* A row of pieces at left, middle or right; what is drawn is told to d->whole. */
+typedef struct page {
+    pictures *p;
+    pictures_image *im;
+    document *d;
+    pen body, head;
+    rgb paper;
+    double left, right, y, pitch, last_y;
+} page;
+double page_text(page *g, const pen *s, double x, double y, int align, const char *text);
+/* screens.c: code and dialogs, which have layouts of their own. */
+bool make_screen(pictures *p, pictures_image *im, document *d, pictures_item *out);
+bool make_sign(pictures *p, pictures_image *im, document *d, pictures_item *out);
+void ask_document(pictures *p, const document *d, pictures_item *out);
+void ask_whole(pictures *p, const document *d, pictures_item *out);
+
+#endif
