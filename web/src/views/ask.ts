@@ -96,7 +96,7 @@ export function mount(root: HTMLElement): View {
       fill(place, el('div', { class: 'notice error' }, el('p', null, t('shell.view_failed_text')), el('button', { type: 'button', class: 'button', onclick: () => location.reload() }, t('shell.again'))));
       return;
     }
-    assistant = el('galago-image-assistant' as 'div') as unknown as GalagoImageAssistant;
+    assistant = document.createElement('galago-image-assistant');
     assistant.provider = () => model.pipeline().catch((e: unknown) => {
       // The element shows the message: in the person's words and language.
       throw new Error(explain(e).text, { cause: e });
