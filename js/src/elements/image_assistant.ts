@@ -1,24 +1,21 @@
 // <galago-image-assistant>: pictures in, questions, answers that are made on the person's own device.
 
-import { GalagoError, type GenerationOptions, type ModelOptions, type Pipeline } from '../index.js';
+import { GalagoError, type Pipeline } from '../index.js';
 import { copyText, download } from './dom.js';
 import { Conversation } from './image_assistant_conversation.js';
 import { toJSON, toMarkdown, toText, type ExportWords } from './image_assistant_export.js';
 import { listen } from './image_assistant_intake.js';
-import { OwnModel, type ModelSource } from './image_assistant_model.js';
-import { fetchPicture, nameOf, openPicture, PictureError } from './image_assistant_pictures.js';
+import { OwnModel } from './image_assistant_model.js';
+import { PictureError } from './image_assistant_pictures.js';
+import { AssistantSettings } from './image_assistant_settings.js';
 import { Speech } from './image_assistant_speech.js';
-import { deviceName, english, fill, Numbers, type AssistantTexts } from './image_assistant_texts.js';
+import { deviceName, fill } from './image_assistant_texts.js';
 import type { AssistantPicture, AssistantSample, AssistantTurn } from './image_assistant_types.js';
 import { View } from './image_assistant_view.js';
+import { named, Waiting } from './image_assistant_waiting.js';
 
 export type { AltText, AssistantPicture, AssistantSample, AssistantTurn } from './image_assistant_types.js';
 export type { AssistantTexts } from './image_assistant_texts.js';
-
-/** Importing the module in Node.js, where pages are made ready, is no mistake; there are no elements there. */
-const Base = (typeof HTMLElement === 'undefined' ? class {} : HTMLElement) as typeof HTMLElement;
-const extensions: Record<string, string> = { 'image/png': '.png', 'image/jpeg': '.jpg', 'image/webp': '.webp', 'image/gif': '.gif' };
-let pasted = 0;
 
 /** What the events of the element carry in `detail`. */
 export interface AssistantEvents {
@@ -29,22 +26,11 @@ export interface AssistantEvents {
   'galago-progress': import('../index.js').ProgressInfo;
 }
 
-export class GalagoImageAssistant extends Base {
+export class GalagoImageAssistant extends AssistantSettings {
   static readonly observedAttributes = ['model', 'device', 'prompt', 'multiple', 'disabled', 'figures', 'lang'];
 
-  private givenGeneration: GenerationOptions = {};
-  private words: AssistantTexts = english;
-  private givenTexts: Partial<AssistantTexts> = {};
-  private givenSamples: readonly AssistantSample[] = [];
-  private givenModel: ModelSource | null = null;
-  private givenOptions: ModelOptions = {};
-  private givenProvider: (() => Promise<Pipeline>) | null = null;
-  private numbers = new Numbers(undefined);
-  /** For the next question. */
-  private waiting: readonly AssistantPicture[] = [];
+  private readonly waiting = new Waiting();
   private cleared: { turns: AssistantTurn[]; pictures: readonly AssistantPicture[] } | null = null;
-  /** Every picture whose address is not revoked yet. */
-  private readonly open = new Set<AssistantPicture>();
   private stage: { turn: AssistantTurn; stage: 'vision' | 'prefill'; percent: number } | null = null;
   private waitsForModel = false;
   private modelState = 'none';
@@ -55,8 +41,8 @@ export class GalagoImageAssistant extends Base {
   private readonly own = new OwnModel(() => this.modelChanged(), (event) => this.tell('galago-progress', event));
   private readonly talk = new Conversation({
     pipeline: (signal) => this.pipeline(signal),
-    generation: () => this.givenGeneration,
-    context: () => this.givenOptions.context,
+    generation: () => this.generation,
+    context: () => this.options.context,
     turnsChanged: () => this.draw(true),
     turnChanged: () => this.drawSoon(),
     stage: (turn, stage, percent) => {
@@ -89,7 +75,7 @@ export class GalagoImageAssistant extends Base {
     edit: (turn, question) => this.attempt(() => this.talk.edit(turn, question)),
     copy: (text, from) => void this.copy(text, from),
     speak: (turn) => (this.speech.id === turn.id ? this.speech.stop() : this.speech.speak(turn.id, turn.alt?.plain ?? turn.answer, this.language)),
-    load: () => void this.own.get(this.model, this.modelOptions()).catch(() => undefined),
+    load: () => void this.own.get(this.model, this.modelOptions).catch(() => undefined),
     cancel: () => this.own.dispose(),
     save: (format) => this.save(format),
     clear: () => this.clear(),
@@ -100,19 +86,13 @@ export class GalagoImageAssistant extends Base {
 
   connectedCallback(): void {
     if (this.connection) return; // moved
-    // What was set before the module had arrived lies on the element itself and hides the properties.
-    for (const name of ['model', 'options', 'generation', 'provider', 'texts', 'samples'] as const) {
-      if (!Object.hasOwn(this, name)) continue;
-      const value = this[name];
-      Reflect.deleteProperty(this, name);
-      Object.assign(this, { [name]: value });
-    }
+    this.upgrade();
     this.connection = new AbortController();
     const { signal } = this.connection;
     listen(this, {
       over: (is) => this.view.over(is),
       pictures: (list, how) => {
-        if (list.length) void this.addPictures(how === 'pasted' ? list.map((f) => this.named(f)) : list);
+        if (list.length) void this.addPictures(how === 'pasted' ? list.map((f) => named(f, this.words)) : list);
         else this.problem(new PictureError(this.words.nothing));
       },
       escape: () => {
@@ -135,7 +115,7 @@ export class GalagoImageAssistant extends Base {
       this.speech.stop();
       this.own.dispose();
       this.view.closeCamera();
-      this.waiting = [];
+      this.waiting.list = [];
       this.cleared = null;
       this.draw();
     });
@@ -149,60 +129,11 @@ export class GalagoImageAssistant extends Base {
     if (this.connection) this.draw();
   }
 
-  // ---- properties ----
+  // ---- what there is ----
 
-  /** As for `pipeline()`; the attribute of this name gives it as text. */
-  get model(): ModelSource {
-    return this.givenModel ?? (this.getAttribute('model') || 'demo');
-  }
-  set model(model: ModelSource) {
-    this.givenModel = model;
-    this.dropModel();
-  }
-  /** How the model is opened, as for `pipeline()`. */
-  get options(): ModelOptions {
-    return this.givenOptions;
-  }
-  set options(options: ModelOptions) {
-    this.givenOptions = options ?? {};
-    this.dropModel();
-  }
-  /** Where it is set the element loads no model of its own, and asks this whenever it needs one. */
-  get provider(): (() => Promise<Pipeline>) | null {
-    return this.givenProvider;
-  }
-  set provider(provider: (() => Promise<Pipeline>) | null) {
-    this.givenProvider = provider ?? null;
-    this.dropModel();
-  }
-  /** Options of every answer, as for a pipeline's call. */
-  get generation(): GenerationOptions {
-    return this.givenGeneration;
-  }
-  set generation(generation: GenerationOptions) {
-    this.givenGeneration = generation ?? {};
-  }
-  /** Texts in another language or other words; what is absent is English. */
-  get texts(): Partial<AssistantTexts> {
-    return this.givenTexts;
-  }
-  set texts(texts: Partial<AssistantTexts>) {
-    this.givenTexts = texts ?? {};
-    this.words = { ...english, ...this.givenTexts };
-    this.readLanguage();
-    this.draw();
-  }
-  /** Pictures to try. */
-  get samples(): readonly AssistantSample[] {
-    return this.givenSamples;
-  }
-  set samples(samples: readonly AssistantSample[]) {
-    this.givenSamples = [...(samples ?? [])];
-    this.draw();
-  }
   /** Those that the next question goes with. */
   get pictures(): readonly AssistantPicture[] {
-    return this.waiting;
+    return this.waiting.list;
   }
   get conversation(): readonly AssistantTurn[] {
     return this.talk.turns;
@@ -210,20 +141,6 @@ export class GalagoImageAssistant extends Base {
   /** An answer is being made. */
   get busy(): boolean {
     return this.talk.busy;
-  }
-  get disabled(): boolean {
-    return this.hasAttribute('disabled');
-  }
-  set disabled(disabled: boolean) {
-    this.toggleAttribute('disabled', disabled);
-  }
-  /** Several pictures may go with one question; `multiple="false"` allows one alone. */
-  get multiple(): boolean {
-    return this.getAttribute('multiple') !== 'false';
-  }
-  set multiple(multiple: boolean) {
-    if (multiple) this.removeAttribute('multiple');
-    else this.setAttribute('multiple', 'false');
   }
 
   // ---- pictures ----
@@ -235,16 +152,9 @@ export class GalagoImageAssistant extends Base {
     this.view.noProblems();
     for (const item of list) {
       try {
-        const fallback = fill(this.words.pastedName, { n: ++pasted });
-        const blob = item instanceof Blob ? item : await fetchPicture(item, nameOf(item) || fallback, this.words, connection.signal);
-        const picture = await openPicture(blob, this.words, fallback + (extensions[blob.type] ?? ''));
-        this.open.add(picture);
-        if (connection.signal.aborted) {
-          this.sweep();
-          return added;
-        }
+        const picture = await this.waiting.add(item, this.multiple, this.words, connection.signal);
+        if (!picture) return added;
         this.cleared = null;
-        this.waiting = this.multiple ? [...this.waiting, picture] : [picture];
         added.push(picture);
         this.draw(true);
       } catch (error) {
@@ -254,7 +164,7 @@ export class GalagoImageAssistant extends Base {
     }
     if (added.length) {
       this.view.say(added.map((p) => fill(this.words.added, { name: p.name })).join('. '));
-      this.tell('galago-pictures', this.waiting);
+      this.tell('galago-pictures', this.waiting.list);
     }
     return added;
   }
@@ -265,36 +175,20 @@ export class GalagoImageAssistant extends Base {
   }
 
   private removePicture(picture: AssistantPicture): void {
-    const at = this.waiting.indexOf(picture);
-    this.waiting = this.waiting.filter((p) => p !== picture);
+    const at = this.waiting.list.indexOf(picture);
+    this.waiting.without(picture);
     this.draw();
-    if (this.waiting.length) this.view.focusPicture(at);
+    if (this.waiting.list.length) this.view.focusPicture(at);
     else this.view.focus();
     this.view.say(fill(this.words.removed, { name: picture.name }));
-    this.tell('galago-pictures', this.waiting);
-  }
-
-  /** Browsers call every picture that was copied "image.png". */
-  private named<T extends File | string>(file: T): T | File {
-    if (typeof file === 'string' || !/^image\.\w+$/.test(file.name)) return file;
-    return new File([file], fill(this.words.pastedName, { n: ++pasted }) + (extensions[file.type] ?? ''), { type: file.type });
-  }
-
-  /** Addresses of pictures that nothing shows any more are given back. */
-  private sweep(): void {
-    const used = new Set([this.waiting, this.cleared?.pictures ?? [], ...[...this.talk.turns, ...(this.cleared?.turns ?? [])].map((t) => t.pictures)].flat());
-    for (const picture of this.open) {
-      if (used.has(picture)) continue;
-      URL.revokeObjectURL(picture.url);
-      this.open.delete(picture);
-    }
+    this.tell('galago-pictures', this.waiting.list);
   }
 
   // ---- questions ----
 
   /** Each resolves when its answer has ended, in whatever way: see `state` of the turn. */
   describe(): Promise<AssistantTurn> {
-    return this.start('describe', this.waiting.length > 1 ? this.words.describeManyPrompt : this.words.describePrompt);
+    return this.start('describe', this.waiting.list.length > 1 ? this.words.describeManyPrompt : this.words.describePrompt);
   }
   read(): Promise<AssistantTurn> {
     return this.start('read', this.words.readPrompt);
@@ -307,7 +201,7 @@ export class GalagoImageAssistant extends Base {
   /** One turn for each picture, since each needs a text of its own: the new pictures, or those of the question before. */
   async altText(): Promise<AssistantTurn[]> {
     this.mustBeReady();
-    const pictures = this.waiting.length ? this.waiting : this.talk.turns.findLast((t) => t.pictures.length)!.pictures, turns: AssistantTurn[] = [];
+    const pictures = this.waiting.list.length ? this.waiting.list : this.talk.turns.findLast((t) => t.pictures.length)!.pictures, turns: AssistantTurn[] = [];
     for (const picture of pictures) {
       this.take(picture);
       const turn = await this.talk.ask('alt', this.words.altPrompt, [picture]);
@@ -319,22 +213,23 @@ export class GalagoImageAssistant extends Base {
 
   private async start(kind: AssistantTurn['kind'], question: string): Promise<AssistantTurn> {
     this.mustBeReady();
-    const pictures = this.waiting;
+    const pictures = this.waiting.list;
     this.take();
     return this.talk.ask(kind, question, pictures);
   }
   private mustBeReady(): void {
     if (!this.connection) throw new GalagoError('argument', 'The element is not on the page');
     if (this.talk.busy) throw new GalagoError('argument', this.words.busy);
-    if (!this.waiting.length && !this.talk.turns.some((t) => t.pictures.length)) throw new GalagoError('argument', this.words.noPicture);
+    if (!this.waiting.list.length && !this.talk.turns.some((t) => t.pictures.length)) throw new GalagoError('argument', this.words.noPicture);
   }
   /** Pictures go from the field into a turn. */
   private take(only?: AssistantPicture): void {
-    const before = this.waiting.length;
-    this.waiting = only ? this.waiting.filter((p) => p !== only) : [];
+    const before = this.waiting.list.length;
+    if (only) this.waiting.without(only);
+    else this.waiting.list = [];
     this.cleared = null;
     this.view.noProblems();
-    if (this.waiting.length !== before) this.tell('galago-pictures', this.waiting);
+    if (this.waiting.list.length !== before) this.tell('galago-pictures', this.waiting.list);
   }
 
   /** Ends the answer; what there is of it stays. */
@@ -361,30 +256,30 @@ export class GalagoImageAssistant extends Base {
 
   /** Takes pictures and conversation away; the person can have them back until something new begins. */
   clear(): void {
-    const pictures = this.waiting, { turns } = this.talk;
+    const pictures = this.waiting.list, { turns } = this.talk;
     // Kept before they go, or their pictures would be given back.
     if (turns.length || pictures.length) this.cleared = { turns, pictures };
     this.talk.clear();
     this.speech.stop();
-    this.waiting = [];
+    this.waiting.list = [];
     this.view.noProblems();
     const focused = this.matches(':focus-within');
     this.draw();
     if (!this.cleared) return;
     if (focused) this.view.focusUndo();
     this.view.say(this.words.cleared);
-    if (pictures.length) this.tell('galago-pictures', this.waiting);
+    if (pictures.length) this.tell('galago-pictures', this.waiting.list);
   }
 
   private undo(): void {
     const { cleared } = this;
     if (!cleared) return;
     this.cleared = null;
-    this.waiting = cleared.pictures;
+    this.waiting.list = cleared.pictures;
     this.talk.restore(cleared.turns);
     this.view.focus();
     this.view.say(this.words.restored);
-    if (this.waiting.length) this.tell('galago-pictures', this.waiting);
+    if (this.waiting.list.length) this.tell('galago-pictures', this.waiting.list);
   }
 
   toText(): string {
@@ -423,17 +318,12 @@ export class GalagoImageAssistant extends Base {
 
   // ---- the model ----
 
-  private modelOptions(): ModelOptions {
-    const device = this.getAttribute('device');
-    return device ? { ...this.givenOptions, device: device as ModelOptions['device'] } : this.givenOptions;
-  }
-
   private async pipeline(signal: AbortSignal): Promise<Pipeline> {
     this.waitsForModel = true;
     this.drawSoon();
     const stopped = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }));
     try {
-      const vl = await Promise.race([this.givenProvider ? this.givenProvider() : this.own.get(this.model, this.modelOptions()), stopped]);
+      const vl = await Promise.race([this.provider ? this.provider() : this.own.get(this.model, this.modelOptions), stopped]);
       this.lastModel = vl.model;
       return vl;
     } finally {
@@ -442,11 +332,11 @@ export class GalagoImageAssistant extends Base {
     }
   }
 
-  private dropModel(): void {
-    this.talk?.stop();
-    this.talk?.forget();
-    this.own?.dispose();
-    if (this.connection) this.draw();
+  protected override dropModel(): void {
+    this.talk.stop();
+    this.talk.forget();
+    this.own.dispose();
+    this.changed();
   }
 
   private modelChanged(): void {
@@ -458,12 +348,16 @@ export class GalagoImageAssistant extends Base {
 
   // ---- drawing and telling ----
 
+  protected override changed(): void {
+    if (this.connection) this.draw();
+  }
+
   private draw(follow = false): void {
     this.drawing?.();
     this.drawing = null;
-    this.sweep();
+    this.waiting.sweep([this.talk.turns, this.cleared?.turns ?? []].flat().flatMap((t) => t.pictures).concat(this.cleared?.pictures ?? []));
     this.view.draw({
-      texts: this.words, numbers: this.numbers, pictures: this.waiting, samples: this.givenSamples, turns: this.talk.turns, model: this.givenProvider ? null : this.own.current,
+      texts: this.words, numbers: this.numbers, pictures: this.waiting.list, samples: this.samples, turns: this.talk.turns, model: this.provider ? null : this.own.current,
       busy: this.talk.busy, multiple: this.multiple, disabled: this.disabled, figures: this.hasAttribute('figures'), canUndo: this.cleared !== null, speaking: this.speech.id,
       waits: this.waitsForModel, stage: this.stage,
     }, follow);
@@ -506,13 +400,6 @@ export class GalagoImageAssistant extends Base {
 
   private tell<K extends keyof AssistantEvents>(name: K, detail: AssistantEvents[K]): void {
     this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
-  }
-
-  private get language(): string {
-    return this.closest<HTMLElement>('[lang]')?.lang || document.documentElement.lang || navigator.language;
-  }
-  private readLanguage(): void {
-    this.numbers = new Numbers(this.language || undefined);
   }
 
   /** To the question; before there is a picture to the button that adds one. */
