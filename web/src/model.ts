@@ -269,21 +269,23 @@ class PageModel extends EventTarget {
     }
   }
 
-  /** Holds the download's name until what is returned is called; where another tab has it, says so while it has. */
+  /** Holds the download's name until what is returned is called; says so while another tab has it. */
   private hold(id: string, signal: AbortSignal): () => void {
     let release = (): void => undefined;
-    const held = new Promise<void>((done) => (release = done));
-    const locks = navigator.locks as LockManager | undefined;
-    void locks?.request(lockName(id), { ifAvailable: true }, (lock) => {
-      if (lock) return held;
-      if (!signal.aborted) this.change({ elsewhere: true });
-      void locks.request(lockName(id), { signal }, () => {
-        this.change({ elsewhere: false });
-        return held;
-      }).catch(() => undefined);
-      return undefined;
-    }).catch(() => undefined);
-    return release;
+    const held = new Promise<void>((done) => (release = done)), locks = navigator.locks as LockManager | undefined;
+    // A download that this tab just ended lets go of the name a moment later.
+    const timer = setTimeout(() => signal.aborted || this.change({ elsewhere: true }), 400);
+    const mine = (): Promise<void> => {
+      clearTimeout(timer);
+      if (this.elsewhere && !signal.aborted) this.change({ elsewhere: false });
+      return held;
+    };
+    if (locks) locks.request(lockName(id), { signal }, mine).catch(() => clearTimeout(timer));
+    else void mine();
+    return () => {
+      clearTimeout(timer);
+      release();
+    };
   }
 }
 
