@@ -24,9 +24,15 @@ export async function answered(page, count = 1, seconds = 90) {
   return (await turns(page)).at(-1);
 }
 
+/** Waits for so many pictures for the next question, and for the model, whose state is shown above them while it loads. */
+export async function waiting(page, n) {
+  await page.until((count) => document.querySelector('galago-image-assistant').pictures.length === count, n, { what: `${n} pictures` });
+  await page.until(() => !document.querySelector('.ask-model:not([hidden])'), undefined, { what: 'the model', seconds: 60 });
+}
+
 export async function addSample(page, n = 0) {
   await page.click('[part~=sample]', '', n);
-  await page.until(() => document.querySelector('galago-image-assistant').pictures.length > 0, undefined, { what: 'the sample picture' });
+  await waiting(page, 1);
 }
 
 export async function question(page, text) {
@@ -57,7 +63,8 @@ export const catchFiles = (page) => page.evaluate(() => {
   };
   // What a click on a link with `download` does is the browser's; that it is clicked is the page's.
   HTMLAnchorElement.prototype.click = function () {
-    if (this.download) void blobs.get(this.href)?.text().then((text) => globalThis.files.push({ name: this.download, type: blobs.get(this.href).type, text }));
+    const blob = this.download && blobs.get(this.href);
+    if (blob) void blob.arrayBuffer().then((bytes) => globalThis.files.push({ name: this.download, type: blob.type, text: new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes) }));
     else HTMLElement.prototype.click.call(this);
   };
 });

@@ -1,6 +1,6 @@
 // Asking about pictures, as people do it: from the first visit on.
 import { readFileSync } from 'node:fs';
-import { addSample, answered, catchFiles, caught, listen, open, pictures, question, said, turns } from '../ask.mjs';
+import { addSample, answered, catchFiles, caught, listen, open, pictures, question, said, turns, waiting } from '../ask.mjs';
 import { data, sample, words } from '../native.mjs';
 
 const LONG = 'Describe this image.';
@@ -14,13 +14,13 @@ async function give(page, how, files) {
     const target = kind === 'paste' ? document.body : document.querySelector('galago-image-assistant');
     const options = { bubbles: true, cancelable: true, composed: true };
     if (kind === 'paste') {
-      target.dispatchEvent(new ClipboardEvent('paste', { ...options, clipboardData: transfer }));
+      // (Firefox takes no files into an event that a page makes.)
+      target.dispatchEvent(Object.defineProperty(new ClipboardEvent('paste', options), 'clipboardData', { value: transfer }));
       return;
     }
     for (const type of ['dragenter', 'dragover', 'drop']) target.dispatchEvent(new DragEvent(type, { ...options, dataTransfer: transfer }));
   }, [how, list]);
 }
-const waiting = (page, n) => page.until((count) => document.querySelector('galago-image-assistant').pictures.length === count, n, { what: `${n} pictures` });
 
 export const tests = {
   'the first visit: a sample, and its description': {

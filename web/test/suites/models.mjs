@@ -91,7 +91,7 @@ export const tests = {
       t.equal(asked(), total);
       await says(t, page);
       await show(page, server.url, 'privacy');
-      const hosts = await page.until(() => { const rows = [...document.querySelectorAll('.view-privacy tbody tr th')].map((h) => h.firstChild.textContent); return rows.length > 0 && rows; }, undefined, { what: 'the list of hosts' });
+      const hosts = await page.until(() => { const rows = [...document.querySelectorAll('.view-privacy tbody th[scope=row]')].map((h) => h.firstChild.textContent); return rows.length > 0 && rows; }, undefined, { what: 'the list of hosts' });
       t.ok(hosts.every((h) => [new URL(server.url).host, new URL(hub.url).host, new URL(hub.cdnUrl).host].includes(h)), hosts.join());
       t.ok(hub.log.every((l) => !l.authorization), 'no token');
     },

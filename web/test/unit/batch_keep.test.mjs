@@ -150,6 +150,16 @@ test('without room the list goes on, and half a list is not left behind', async 
   assert.deepEqual(store.sizes(), [1, 10, 10]);
 });
 
+test('a storage that fails otherwise is told apart from a full one', async () => {
+  const store = memoryStore(), tab = browser(store).tab();
+  store.putList = async () => { throw new DOMException('a mutation operation was attempted on a database that did not allow mutations', 'InvalidStateError'); };
+  tab.add(2);
+  await tab.keeper.settle();
+  assert.deepEqual([tab.keeper.state, /mutation/.test(tab.keeper.problem)], ['refused', true]);
+  await tab.queue.start();
+  assert.equal(tab.queue.counts.done, 2);
+});
+
 test('half of the free room stays free', async () => {
   const store = memoryStore(), tab = browser(store).tab(new Map(), { room: 100 });
   tab.add(6);
