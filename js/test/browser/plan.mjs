@@ -11,7 +11,7 @@ export const plan = [
   ...where('chromium', 'cpu', 'plain', 'words', 'inputs', 'api', 'abort', 'errors', 'smooth', 'worker', 'modules', 'store'),
   ...where('chromium', 'cpu', 'csp', 'probe', 'words', 'inputs'),
   ...where('chromium', 'cpu', 'isolated', 'probe', 'words', 'modules', 'abort', 'memory'),
-  ...where('chromium', 'cpu', 'driven', 'demo', 'downloads', 'extension', 'examples'),
+  ...where('chromium', 'cpu', 'driven', 'downloads', 'extension', 'examples'),
   ...where('firefox', 'gpu', 'plain', 'probe'),
   ...long(where('firefox', 'gpu', 'plain', 'words', 'lost')),
   ...where('firefox', 'cpu', 'plain', 'words', 'inputs', 'errors', 'worker', 'modules'),

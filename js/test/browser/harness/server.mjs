@@ -12,7 +12,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../../../../', import.meta.url));
-const folders = ['js/dist/', 'js/demo/', 'js/examples/', 'js/test/', 'js/bench/', 'js/src/', 'models/', 'tests/data/', 'docs/'];
+const folders = ['js/dist/', 'js/examples/', 'js/test/', 'js/bench/', 'js/src/', 'models/', 'tests/data/', 'docs/'];
 
 // What a page must allow for the package, and nothing more. blob: and data: pictures are the tester's own.
 export const strictCsp =
