@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
-const entries = ['node', 'elements/auto_alt'].map((name) => at(`../dist/types/${name}.d.ts`)), text = readFileSync(at('../../docs/JS.md'), 'utf8');
+const entries = ['node', 'elements/auto_alt', 'elements/image_assistant'].map((name) => at(`../dist/types/${name}.d.ts`)), text = readFileSync(at('../../docs/JS.md'), 'utf8');
 const program = ts.createProgram(entries, { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler, lib: ['lib.es2022.d.ts', 'lib.dom.d.ts', 'lib.dom.iterable.d.ts'] });
 const checker = program.getTypeChecker(), ours = (d) => d.getSourceFile().fileName.includes('/dist/types/');
 
@@ -24,7 +24,8 @@ function members(type, where, depth = 0) {
     }
     for (const p of t.getProperties?.() ?? []) {
       const d = p.declarations?.[0];
-      if (!d || !ours(d) || p.name.startsWith('_') || ts.getCombinedModifierFlags(d) & ts.ModifierFlags.Private) continue;
+      if (!d || !ours(d) || p.name.startsWith('_') || ts.getCombinedModifierFlags(d) & ts.ModifierFlags.NonPublicAccessibilityModifier) continue;
+      if (/Callback$/.test(p.name)) continue; // an element's, called by the browser
       if (names.has(p.name) && depth > 2) continue;
       note(p.name, where);
       const inner = checker.getTypeOfSymbol(p);
