@@ -121,8 +121,9 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane:
         let row = at + lane / LANES;
         var dot4 = vec4f();
         if (row < end) {
-            for (var i = lane % LANES; i < D4; i += LANES) {
-                let k = key4(keys + row * D4 + i);
+            for (var n = 0u; n < (D4 + LANES - 1u) / LANES; n++) {
+                let i = min(lane % LANES + n * LANES, D4 - 1u);
+                let k = select(vec4f(), key4(keys + row * D4 + i), lane % LANES + n * LANES < D4);
                 dot4 += k.x * query[4u * i] + k.y * query[4u * i + 1u] + k.z * query[4u * i + 2u] + k.w * query[4u * i + 3u];
             }
         }
@@ -146,9 +147,11 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane:
         o2 *= fade;
         o3 *= fade;
         if (mine < ways) {
-            for (var r = mine; r < min(ROWS, end - at); r += ways) {
-                let w = weights[r];
-                let v = value4(values + (at + r) * D4 + column);
+            // Rows beyond the end have no weight; the last stands in for them, so that all loads set out together.
+            for (var i = 0u; i < (ROWS + ways - 1u) / ways; i++) {
+                let r = mine + i * ways;
+                let w = select(vec4f(), weights[min(r, ROWS - 1u)], r < ROWS);
+                let v = value4(values + min(at + r, end - 1u) * D4 + column);
                 total += w;
                 o0 += w * v.x;
                 o1 += w * v.y;

@@ -19,6 +19,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> state: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> o: array<f32>;
 
+override DK4: u32 = 32u; // p.dk4, so that loops are unrolled and their loads set out together
 const WG = 256u;
 const C = 32u;
 const ROWS = 16u; // of S
@@ -36,7 +37,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane:
     let j = min(wg.x * ROWS + row, p.dv - 1u); // row of the head's S; rows past the end repeat the last and store nothing
     let is_row = wg.x * ROWS + row < p.dv;
     let base = p.state_at + (h * p.dv + j) * p.dk4;
-    for (var d = lane / ROWS; d < p.dk4; d += WG / ROWS) { S[d * ROWS + row] = state[base + d]; }
+    for (var d = lane / ROWS; d < DK4; d += WG / ROWS) { S[d * ROWS + row] = state[base + d]; }
     workgroupBarrier();
 
     let stride = 2u * p.Hk * p.dk4 + p.Hv * p.dv / 4u;
@@ -52,7 +53,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane:
         let t1 = min(n * C + i1, p.T - 1u);
         var k_dots = vec2f();
         var q_dots = vec2f();
-        for (var d = 0u; d < p.dk4; d++) {
+        for (var d = 0u; d < DK4; d++) {
             let s = S[d * ROWS + row];
             k_dots += vec2f(dot(s, qkv[k_at + t0 * stride + d]), dot(s, qkv[k_at + t1 * stride + d]));
             q_dots += vec2f(dot(s, qkv[q_at + t0 * stride + d]), dot(s, qkv[q_at + t1 * stride + d]));
@@ -82,16 +83,16 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane:
             if (n * C + i1 < p.T) { o[p.o_at + (t1 * p.Hv + h) * p.dv + j] = result.y; }
         }
         let left = chunk[at + 544u].x;
-        for (var d = lane / ROWS; d < p.dk4; d += WG / ROWS) {
+        for (var d = lane / ROWS; d < DK4; d += WG / ROWS) {
             var s = left * S[d * ROWS + row];
-            for (var m = 0u; m < min(C, p.T - n * C); m++) {
-                s += (chunk[at + 512u + m].w * U[m * ROWS + row]) * qkv[k_at + (n * C + m) * stride + d];
+            for (var m = 0u; m < C; m++) { // (tokens past the end: factor 0)
+                s += (chunk[at + 512u + m].w * U[m * ROWS + row]) * qkv[k_at + min(n * C + m, p.T - 1u) * stride + d];
             }
             S[d * ROWS + row] = s;
         }
         workgroupBarrier();
     }
     if (is_row) {
-        for (var d = lane / ROWS; d < p.dk4; d += WG / ROWS) { state[base + d] = S[d * ROWS + row]; }
+        for (var d = lane / ROWS; d < DK4; d += WG / ROWS) { state[base + d] = S[d * ROWS + row]; }
     }
 }

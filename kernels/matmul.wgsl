@@ -123,9 +123,10 @@ fn piece(slot: u32, quad: u32, tile: u32, lane: u32, j: u32) -> Piece {
 
 // ---- four of x: the same text in all kernels that read them ----
 fn x4(t: u32, k: u32) -> vec4f {
-    if (t >= p.T || k >= p.K) { return vec4f(); }
+    let there = t < p.T && k < p.K;
+    if (ALIGNED) { return select(vec4f(), x[(p.x_at + min(t, p.T - 1u) * p.K + min(k, p.K - 4u)) / 4u], there); }
+    if (!there) { return vec4f(); }
     let i = p.x_at + t * p.K + k;
-    if (ALIGNED) { return x[i / 4u]; }
     return vec4f(x_scalars[i], select(0.0, x_scalars[i + 1u], k + 1u < p.K), select(0.0, x_scalars[i + 2u], k + 2u < p.K),
                  select(0.0, x_scalars[i + 3u], k + 3u < p.K));
 }

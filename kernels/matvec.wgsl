@@ -130,9 +130,10 @@ fn piece(slot: u32, quad: u32, tile: u32, lane: u32, j: u32) -> Piece {
 
 // ---- four of x: the same text in all kernels that read them ----
 fn x4(t: u32, k: u32) -> vec4f {
-    if (t >= p.T || k >= p.K) { return vec4f(); }
+    let there = t < p.T && k < p.K;
+    if (ALIGNED) { return select(vec4f(), x[(p.x_at + min(t, p.T - 1u) * p.K + min(k, p.K - 4u)) / 4u], there); }
+    if (!there) { return vec4f(); }
     let i = p.x_at + t * p.K + k;
-    if (ALIGNED) { return x[i / 4u]; }
     return vec4f(x_scalars[i], select(0.0, x_scalars[i + 1u], k + 1u < p.K), select(0.0, x_scalars[i + 2u], k + 2u < p.K),
                  select(0.0, x_scalars[i + 3u], k + 3u < p.K));
 }
@@ -182,25 +183,26 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     if (EPILOGUE == 1u && has_result) { before = y[p.y_at + its_token * p.y_row + p.row0 + mine]; }
     var sums: array<vec4f, 8>;
     var squares = 0.0;
-    for (var tile = local % TEAM / 32u; tile < select(p.tiles, TILES, TILES > 0u); tile += TEAM / 32u) {
+    // No branch in the loop and a number of rounds that is known: so all loads set out before the first is waited for.
+    let tiles = select(p.tiles, TILES, TILES > 0u);
+    for (var i = 0u; i < (tiles + TEAM / 32u - 1u) / (TEAM / 32u); i++) {
+        let nth = local % TEAM / 32u + i * (TEAM / 32u);
+        let tile = min(nth, tiles - 1u);
         for (var j = 0u; j < 2u; j++) {
-            let k = 256u * tile + 128u * j + 4u * lane;
+            let k = 256u * nth + 128u * j + 4u * lane;
             var xs: array<vec4f, 8>;
             for (var t = 0u; t < TOKENS; t++) { xs[t] = x4(t0 + t, k); }
             if (NORM) {
                 squares += dot(xs[0], xs[0]);
-                if (k < p.K) { xs[0] *= norm[(p.norm_at + k) / 4u]; }
+                xs[0] *= norm[(p.norm_at + min(k, p.K - 4u)) / 4u];
             }
             if (HEAD > 0u) { xs[0] *= head_scale(min(k, p.K - 1u) / max(HEAD, 1u)); }
             for (var r = 0u; r < R; r++) {
-                let quad = first + local / TEAM * R + r;
-                if (quad < quads) {
-                    let v = piece(0u, quad, tile, lane, j);
-                    for (var t = 0u; t < TOKENS; t++) {
-                        var s = v.scale * ((xs[t] * INVERSE) * v.codes);
-                        if (LAYOUT >= Q4_1 && LAYOUT <= Q5_K) { s += v.least * dot(xs[t], vec4f(1.0)); }
-                        sums[r * TOKENS + t] += s;
-                    }
+                let v = piece(0u, min(first + local / TEAM * R + r, quads - 1u), tile, lane, j);
+                for (var t = 0u; t < TOKENS; t++) {
+                    var s = v.scale * ((xs[t] * INVERSE) * v.codes);
+                    if (LAYOUT >= Q4_1 && LAYOUT <= Q5_K) { s += v.least * dot(xs[t], vec4f(1.0)); }
+                    sums[r * TOKENS + t] += s;
                 }
             }
         }

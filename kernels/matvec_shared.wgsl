@@ -142,25 +142,25 @@ var<private> squares: f32;
 fn multiply(slot: u32, first: u32, local: u32) {
     let lane = local % 32u;
     let quads = (p.N[slot] + 3u) / 4u;
-    for (var tile = local % TEAM / 32u; tile < select(p.tiles, TILES, TILES > 0u); tile += TEAM / 32u) {
+    // No branch in the loop and a number of rounds that is known: so all loads set out before the first is waited for.
+    let tiles = select(p.tiles, TILES, TILES > 0u);
+    for (var i = 0u; i < (tiles + TEAM / 32u - 1u) / (TEAM / 32u); i++) {
+        let nth = local % TEAM / 32u + i * (TEAM / 32u);
+        let tile = min(nth, tiles - 1u);
         for (var j = 0u; j < 2u; j++) {
-            let k = 256u * tile + 128u * j + 4u * lane;
-            var v = vec4f();
-            if (k < p.K) {
-                v = x[(p.x_at + k) / 4u];
-                squares += dot(v, v);
-                v *= norm[(p.norm_at + k) / 4u];
-            }
+            let k = 256u * nth + 128u * j + 4u * lane;
+            let at = min(k, p.K - 4u);
+            var v = select(vec4f(), x[(p.x_at + at) / 4u], k < p.K);
+            squares += dot(v, v);
+            v *= norm[(p.norm_at + at) / 4u];
             let total = dot(v, vec4f(1.0));
             for (var r = 0u; r < R; r++) {
-                let quad = first + local / TEAM * R + r;
-                if (quad < quads) {
-                    let a = piece(slot, quad, tile, lane, j);
-                    sums[r] += a.scale * ((v * INVERSE) * a.codes) + a.least * total;
-                    if (SWIGLU) {
-                        let b = piece(1u, quad, tile, lane, j);
-                        sums[R + r] += b.scale * ((v * INVERSE) * b.codes) + b.least * total;
-                    }
+                let quad = min(first + local / TEAM * R + r, quads - 1u);
+                let a = piece(slot, quad, tile, lane, j);
+                sums[r] += a.scale * ((v * INVERSE) * a.codes) + a.least * total;
+                if (SWIGLU) {
+                    let b = piece(1u, quad, tile, lane, j);
+                    sums[R + r] += b.scale * ((v * INVERSE) * b.codes) + b.least * total;
                 }
             }
         }

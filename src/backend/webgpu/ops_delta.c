@@ -57,6 +57,7 @@ static void chunked(webgpu *g, tensor o, tensor qkv, tensor a, tensor beta, tens
            at_of(o), {0}};
     record(g, &(dispatch){
                   .kernel = KERNEL_DELTA_SCAN,
+                  .constants = {{"DK4", (float)(d->k_head_dim / 4)}},
                   .params = &s, .params_size = sizeof s,
                   .bind = {id_of(qkv), chunks, id_of(state), id_of(o)},
                   .x = (d->v_head_dim + SCAN_ROWS - 1) / SCAN_ROWS, .y = d->n_v_heads,
