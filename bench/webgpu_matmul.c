@@ -146,7 +146,7 @@ static void try_matvec(product *p)
 static void try_matmul(product *p)
 {
     for (uint32_t rows = 1; rows <= 2; rows++)
-        for (uint32_t tokens = 1; tokens <= 2; tokens++)
+        for (uint32_t tokens = 1; tokens <= (matmul_takes_codes(webgpu_of(b), &p->l[0]) ? 1 : 2); tokens++)
             for (uint32_t splits = 1; splits <= 8 && splits * TILE_COLS <= tensor_row(p->x); splits *= 2) {
                 char what[64];
                 matmul_shape s = {rows, tokens, splits};
@@ -166,12 +166,18 @@ static void bench_type(dtype type, bool try_shapes)
         if (p.n_copies > MAX_COPIES) p.n_copies = MAX_COPIES;
         for (uint32_t c = 0; c < p.n_copies; c++) p.l[c].w = random_weight(type, N, K);
         printf("%s [%u x %u], %.1f MB\n", dtype_get(type)->name, N, K, (double)p.l[0].w.buffer->size * 1e-6);
-        static const size_t token_counts[] = {1, 2, 8, 64, 256};
+        static const size_t token_counts[] = {1, 2, 8, 64, 256, 1024};
         for (size_t t = 0; t < sizeof token_counts / sizeof *token_counts; t++) {
             size_t T = token_counts[t];
             if (N > 100000 && T > 8) continue; /* the head sees the last token alone */
             p.x = matrix(T, K), p.y = matrix(T, N);
             print(&p, "as chosen");
+            gpu_info *info = webgpu_features(b);
+            if (info->dot8 && T > 16) { /* the other product of many tokens, side by side */
+                info->dot8 = 0;
+                print(&p, "without 8-bit dot products");
+                info->dot8 = 1;
+            }
             if (try_shapes && p.l[0].w.buffer->n_chunks == 1) {
                 if (T == 1) try_matvec(&p);
                 if (T == 256) try_matmul(&p);

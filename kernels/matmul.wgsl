@@ -147,6 +147,7 @@ fn activated(v: f32) -> f32 {
 }
 // ---- end of the same text ----
 
+// ---- results of a tile: the same text in both products of many tokens ----
 fn finish(row: u32, t: u32, z: u32, sum: f32) {
     var v = sum;
     let n = p.row0 + row;
@@ -155,6 +156,15 @@ fn finish(row: u32, t: u32, z: u32, sum: f32) {
     if (EPILOGUE == 1u) { v += y[i]; }
     y[i] = activated(v);
 }
+// m: [4 tokens][4 rows]
+fn store(row: u32, t: u32, z: u32, m: mat4x4f) {
+    for (var i = 0u; i < 4u; i++) {
+        for (var c = 0u; c < 4u; c++) {
+            if (t + i < p.T && row + c < p.N) { finish(row + c, t + i, z, m[i][c]); }
+        }
+    }
+}
+// ---- end of the same text ----
 
 // The four columns of four rows or tokens that a thread brings at a step, column by column. `sub`: lane of two, half of the tile.
 fn bring_w(quad: u32, step: u32, sub: u32) -> mat4x4f {
@@ -170,15 +180,6 @@ fn bring_x(quad: u32, step: u32, sub: u32) -> mat4x4f {
 fn add_outer(sum: mat4x4f, a: vec4f, b: vec4f) -> mat4x4f {
     return mat4x4f(fma(a, vec4f(b.x), sum[0]), fma(a, vec4f(b.y), sum[1]), fma(a, vec4f(b.z), sum[2]), fma(a, vec4f(b.w), sum[3]));
 }
-// m: [4 tokens][4 rows]
-fn store(row: u32, t: u32, z: u32, m: mat4x4f) {
-    for (var i = 0u; i < 4u; i++) {
-        for (var c = 0u; c < 4u; c++) {
-            if (t + i < p.T && row + c < p.N) { finish(row + c, t + i, z, m[i][c]); }
-        }
-    }
-}
-
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
     let w_first = group.x * W_QUADS;

@@ -33,7 +33,8 @@ export async function findAdapter(api: GPU | undefined): Promise<Found | string>
     software,
     subgroupMin: has ? info?.subgroupMinSize ?? 4 : 0,
     subgroupMax: has ? info?.subgroupMaxSize ?? 128 : 0,
-    dot8: api.wgslLanguageFeatures?.has('packed_4x8_integer_dot_product') ?? false,
+    // Metal has no such instruction; what would stand in for it was measured nowhere.
+    dot8: info?.vendor !== 'apple' && (api.wgslLanguageFeatures?.has('packed_4x8_integer_dot_product') ?? false),
   };
   return { adapter, description };
 }

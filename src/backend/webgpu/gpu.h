@@ -23,7 +23,7 @@ typedef struct gpu_info {
     uint32_t subgroups;          /* 1 = WGSL's `enable subgroups;` may be used */
     uint32_t subgroup_min, subgroup_max; /* sizes; 0 without subgroups */
     uint32_t f16;                /* 1 = `enable f16;` */
-    uint32_t dot8;               /* 1 = packed_4x8_integer_dot_product */
+    uint32_t dot8;               /* 1 = packed_4x8_integer_dot_product, but on Metal, which has no such instruction */
     uint32_t timestamps;         /* 1 = timestamp queries */
     uint32_t max_buffer_mib;     /* largest buffer */
     uint32_t max_binding_mib;    /* largest storage binding; 128 at least */

@@ -182,7 +182,7 @@ static galago_status open_device(error *e)
         .f16 = has(&features, WG_FEATURE_F16),
         .timestamps = has(&features, WG_FEATURE_TIMESTAMPS),
         .subgroups = has(&features, WG_FEATURE_SUBGROUPS) && about.subgroup_min > 0,
-        .dot8 = native.InstanceHasWGSLLanguageFeature(native.instance, WG_LANGUAGE_DOT8) != 0,
+        .dot8 = about.backend != WG_BACKEND_METAL && native.InstanceHasWGSLLanguageFeature(native.instance, WG_LANGUAGE_DOT8) != 0,
         .max_buffer_mib = as_mib(limits.buffer),
         .max_binding_mib = as_mib(limits.storage_binding),
         .max_invocations = limits.invocations < limits.size_x ? limits.invocations : limits.size_x,

@@ -4,11 +4,14 @@
  *   few tokens    matvec           one product; a norm before it may be part of it
  *                 matvec_shared    up to three products of one x behind a norm, or gate and up of an MLP
  *   more          matmul           tiles; columns split over workgroups when there are few tiles, then matmul_sum
+ *                 matmul_dot8      the same in 8-bit dot products, behind quantize
  *
- * Each matvec exists with and without subgroups. Activations stay f32.
+ * Each matvec exists with and without subgroups. Activations stay f32 but for matmul_dot8.
  */
 #include "backend/webgpu/products.h"
 #include "backend/webgpu/weight.h"
+
+#include <string.h>
 
 /* ---- the choice of constants ---- */
 
@@ -20,6 +23,8 @@ enum {
     MANY_ROWS = 1 << 16,     /* from here on a thread takes more rows, and loads x less often */
     MIN_WORKGROUPS = 96,     /* of matmul; below this columns are split */
     MAX_SPLITS = 8,
+    ENOUGH_WORKGROUPS = 256, /* of matmul_dot8 with 128 rows; below this it takes 64 */
+    MAX_CODE_SPLITS = 4,
     MAX_SPLIT_BYTES = 32 << 20,
     MAX_UNROLLED = 8,        /* tiles of a thread, so that loads set out together */
 };
@@ -37,12 +42,13 @@ matvec_shape matvec_choose(uint32_t n_rows, uint32_t K, uint32_t tokens)
     return s;
 }
 
-matmul_shape matmul_choose(uint32_t n_rows, uint32_t K, uint32_t T)
+matmul_shape matmul_choose(uint32_t n_rows, uint32_t K, uint32_t T, bool codes)
 {
-    matmul_shape s = {n_rows > 64 ? 2 : 1, T > 64 ? 2 : 1, 1};
+    matmul_shape s = {n_rows > 64 ? 2 : 1, T > 64 && !codes ? 2 : 1, 1};
     uint32_t groups = divide_up(n_rows, 64 * s.row_tiles) * divide_up(T, 64 * s.token_tiles), tiles = divide_up(K, TILE_COLS);
-    while (s.splits < tiles && s.splits < MAX_SPLITS && groups * s.splits < MIN_WORKGROUPS &&
-           (uint64_t)n_rows * T * 4 * (s.splits + 1) <= MAX_SPLIT_BYTES)
+    if (codes && s.row_tiles > 1 && groups < ENOUGH_WORKGROUPS) s.row_tiles = 1, groups = divide_up(n_rows, 64) * divide_up(T, 64);
+    uint32_t most = codes ? groups < MIN_WORKGROUPS ? min_u32(MAX_CODE_SPLITS, tiles / 2) : 1 : min_u32(MAX_SPLITS, tiles);
+    while (s.splits < most && (codes || groups * s.splits < MIN_WORKGROUPS) && (uint64_t)n_rows * T * 4 * (s.splits + 1) <= MAX_SPLIT_BYTES)
         s.splits++;
     return s;
 }
@@ -121,20 +127,54 @@ static void record_matvec(webgpu *g, tensor y, tensor x, const linear *l, const 
     record(g, &d);
 }
 
+/* ---- activations in 8 bits ---- */
+
+enum { X_TILE_BYTES = 80 * 16 }; /* four tokens x 256 columns, as quantize.wgsl lays them out */
+
+typedef struct quantize_params {
+    uint32_t x_at, K, T, tiles;
+} quantize_params;
+_Static_assert(sizeof(quantize_params) == 16, "as in quantize.wgsl");
+
+/* Q6_K changes its scale within a block; floats meet f32. */
+bool matmul_takes_codes(webgpu *g, const linear *l)
+{
+    weight_layout layout = l->w.buffer->layout;
+    return webgpu_info(g)->dot8 && layout >= LAYOUT_Q8 && layout <= LAYOUT_Q5_K;
+}
+
+/* The codes of x, in scratch that lasts until the next call; 0 = no room. */
+static gpu_buffer record_codes(webgpu *g, tensor x)
+{
+    uint32_t T = (uint32_t)tensor_n_rows(x), K = (uint32_t)tensor_row(x), quads = divide_up(T, 4);
+    quantize_params p = {.x_at = at_of(x), .K = K, .T = T, .tiles = divide_up(K, TILE_COLS)};
+    gpu_buffer codes = record_scratch(g, SCRATCH_CODES, (size_t)quads * p.tiles * X_TILE_BYTES);
+    if (!codes) return 0;
+    dispatch d = {.kernel = KERNEL_QUANTIZE, .params = &p, .params_size = sizeof p, .bind = {id_of(x), id_of(x), codes}, .x = p.tiles, .y = quads};
+    constant(&d, "ALIGNED", is_aligned(x, K), 1);
+    record(g, &d);
+    return codes;
+}
+
+/* ---- many tokens ---- */
+
+/* x_at: of matmul_dot8 groups of four tokens. */
 typedef struct matmul_params {
     uint32_t x_at, y_at, split_size, bias_at, K, N, y_row, row0, T, tiles, split_tiles, w_at;
 } matmul_params;
-_Static_assert(sizeof(matmul_params) == 48, "as in matmul.wgsl");
+_Static_assert(sizeof(matmul_params) == 48, "as in matmul.wgsl and matmul_dot8.wgsl");
 
 typedef struct matmul_sum_params {
     uint32_t y_at, bias_at, N, y_row, row0, splits, T, pad;
 } matmul_sum_params;
 _Static_assert(sizeof(matmul_sum_params) == 32, "as in matmul_sum.wgsl");
 
-static void record_tiled(webgpu *g, tensor y, tensor x, const linear *l, const chunk *c, matmul_shape s, epilogue ep)
+/* codes: record_codes() of x where matmul_takes_codes(), else 0. */
+static void record_tiled(webgpu *g, tensor y, tensor x, gpu_buffer codes, const linear *l, const chunk *c, matmul_shape s, epilogue ep)
 {
     uint32_t T = (uint32_t)tensor_n_rows(x), K = (uint32_t)tensor_row(x), N = (uint32_t)c->n_rows;
     uint32_t tiles = divide_up(K, TILE_COLS), splits = s.splits;
+    assert(!codes || s.token_tiles == 1);
     uint32_t split_tiles = divide_up(tiles, splits);
     splits = divide_up(tiles, split_tiles);
     gpu_buffer parts = splits > 1 ? record_scratch(g, SCRATCH_MATMUL, (size_t)N * T * 4 * splits) : 0;
@@ -146,15 +186,22 @@ static void record_tiled(webgpu *g, tensor y, tensor x, const linear *l, const c
     matmul_params p = {.x_at = at_of(x), .y_at = at_of(y), .bias_at = bias_at, .K = K, .N = N, .y_row = (uint32_t)tensor_row(y),
                        .row0 = (uint32_t)c->first_row, .T = T, .tiles = tiles, .split_tiles = split_tiles, .w_at = weight_at(c)};
     if (parts) p.y_at = 0, p.y_row = N, p.row0 = 0, p.split_size = N * T;
+    gpu_buffer out = parts ? parts : id_of(y);
     dispatch d = {
         .kernel = KERNEL_MATMUL, .params = &p, .params_size = sizeof p,
-        .bind = {id_of(x), id_of(x), bias, c->id, parts ? parts : id_of(y)},
+        .bind = {id_of(x), id_of(x), bias, c->id, out},
         .x = divide_up(N, 64 * s.row_tiles), .y = divide_up(T, 64 * s.token_tiles), .z = splits,
     };
     constant(&d, "LAYOUT", l->w.buffer->layout, LAYOUT_Q4);
     constant(&d, "RQ", s.row_tiles, 1);
     constant(&d, "TQ", s.token_tiles, 1);
-    constant(&d, "ALIGNED", is_aligned(x, K), 1);
+    if (codes) {
+        d.kernel = KERNEL_MATMUL_DOT8;
+        p.x_at = divide_up(T, 4);
+        memcpy(d.bind, (gpu_buffer[]){codes, bias, c->id, out, 0}, 5 * sizeof *d.bind);
+    } else {
+        constant(&d, "ALIGNED", is_aligned(x, K), 1);
+    }
     if (!parts) constant(&d, "EPILOGUE", (uint32_t)ep, 0), constant(&d, "BIAS", has_bias, 0);
     record(g, &d);
     if (!parts) return;
@@ -171,7 +218,8 @@ static void record_tiled(webgpu *g, tensor y, tensor x, const linear *l, const c
     record(g, &sum);
 }
 
-static void record_product(webgpu *g, tensor y, tensor x, const linear *l, epilogue ep, norm_before norm)
+/* codes: as record_tiled() takes them. */
+static void record_product(webgpu *g, tensor y, tensor x, gpu_buffer codes, const linear *l, epilogue ep, norm_before norm)
 {
     uint32_t T = (uint32_t)tensor_n_rows(x), K = (uint32_t)tensor_row(x);
     assert(tensor_row(l->w) == K && tensor_row(y) == tensor_n_rows(l->w) && tensor_n_rows(y) == T);
@@ -181,7 +229,7 @@ static void record_product(webgpu *g, tensor y, tensor x, const linear *l, epilo
         if (T <= MATVEC_MAX_TOKENS)
             record_matvec(g, y, x, l, c, matvec_choose(N, K, tokens_at_once(T)), ep, norm);
         else
-            record_tiled(g, y, x, l, c, matmul_choose(N, K, T), ep);
+            record_tiled(g, y, x, codes, l, c, matmul_choose(N, K, T, codes != 0), ep);
     }
 }
 
@@ -191,12 +239,18 @@ void matvec_record(webgpu *g, tensor y, tensor x, const linear *l, matvec_shape 
 }
 void matmul_record(webgpu *g, tensor y, tensor x, const linear *l, matmul_shape s)
 {
-    record_tiled(g, y, x, l, &l->w.buffer->chunks[0], s, EPILOGUE_STORE);
+    record_tiled(g, y, x, matmul_takes_codes(g, l) ? record_codes(g, x) : 0, l, &l->w.buffer->chunks[0], s, EPILOGUE_STORE);
 }
 
 static void matmul(backend *b, const tensor *y, tensor x, const linear *const *l, size_t n, epilogue ep)
 {
-    for (size_t i = 0; i < n; i++) record_product(webgpu_of(b), y[i], x, l[i], ep, (norm_before){0});
+    webgpu *g = webgpu_of(b);
+    gpu_buffer codes = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool coded = tensor_n_rows(x) > MATVEC_MAX_TOKENS && matmul_takes_codes(g, l[i]);
+        if (coded && !codes) codes = record_codes(g, x);
+        record_product(g, y[i], x, coded ? codes : 0, l[i], ep, (norm_before){0});
+    }
 }
 
 /* ---- products behind a norm ---- */
@@ -277,7 +331,7 @@ static void norm_matmul(backend *b, const tensor *y, tensor x, tensor norm, floa
         if (m > 1)
             record_shared(g, y + i, x, before, l + i, 2, false, NULL, h);
         else
-            record_product(g, y[i], x, l[i], EPILOGUE_STORE, before);
+            record_product(g, y[i], x, 0, l[i], EPILOGUE_STORE, before);
         i += m;
     }
 }

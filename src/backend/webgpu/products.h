@@ -17,10 +17,12 @@ void matvec_record(webgpu *g, tensor y, tensor x, const linear *l, matvec_shape 
 
 /* Many tokens: matmul. */
 typedef struct matmul_shape {
-    uint32_t row_tiles, token_tiles; /* 64 rows and 64 tokens of a workgroup times these, 1 or 2 each */
+    uint32_t row_tiles, token_tiles; /* 64 rows and 64 tokens of a workgroup times these, 1 or 2 each; with 8-bit x token_tiles is 1 */
     uint32_t splits;                 /* of the columns; what gives no whole tiles of 256 columns is rounded down */
 } matmul_shape;
-matmul_shape matmul_choose(uint32_t n_rows, uint32_t K, uint32_t T);
+/* Products of many tokens with this weight take x in 8 bits. */
+bool matmul_takes_codes(webgpu *g, const linear *l);
+matmul_shape matmul_choose(uint32_t n_rows, uint32_t K, uint32_t T, bool codes);
 /* y = x . w^T for a weight in one buffer. */
 void matmul_record(webgpu *g, tensor y, tensor x, const linear *l, matmul_shape s);
 

@@ -69,7 +69,7 @@ static inline gpu_buffer id_of(tensor t) { return t.buffer->chunks[0].id; }
 static inline uint32_t at_of(tensor t) { return (uint32_t)(t.offset_bytes / (t.type == DTYPE_F16 ? 2 : 4)); }
 /* A scratch buffer of at least `size` bytes that lives with the backend, by slot (each op file has its own slots); its contents
  * last until the slot's next use. A larger one replaces it (the old one stays until the recorded work is done). 0 = no room. */
-enum scratch_slot { SCRATCH_MATMUL, SCRATCH_ATTENTION, SCRATCH_DELTA, SCRATCH_SAMPLE, SCRATCH_ROWS, SCRATCH_COUNT };
+enum scratch_slot { SCRATCH_MATMUL, SCRATCH_CODES, SCRATCH_ATTENTION, SCRATCH_DELTA, SCRATCH_SAMPLE, SCRATCH_ROWS, SCRATCH_COUNT };
 gpu_buffer record_scratch(webgpu *g, enum scratch_slot slot, size_t size);
 
 /* Room for a small weight in a buffer that several share, so that one binding gives a kernel many of them. *at: bytes from its
