@@ -3,14 +3,17 @@
 //   o[r,:] = sum_s softmax_s(scale * q_r . k_s) v_s     row r = the query of token r / group, head kv*group + r % group
 //
 // The heads that share a KV head are rows of one tile. With CAUSAL token t sees the cache's rows 0 .. position+t, else each row
-// sees all n_keys.
+// sees all n_keys. A workgroup takes 64 rows and 32 keys at a time; sixteen threads have four rows each (r, r + 16, r + 32, r + 48: a
+// "quad", one vec4 of the weights) of scores, and two keys; of the output a thread has QUADS quads of one column.
 //
 // Shapes     q: f32, o: f32, keys and values: f32 or f16, each with strides of its own in Params, all in units of 4 values;
 //            head_dim a multiple of 4, at most 256
 // Bindings   0 params   1 step (word 0: position; without CAUSAL any buffer)   2 q   3 k   4 v   5 o (read_write)
-// Dispatch   (ceil(T*group / BQ), n_kv)
+// Dispatch   (ceil(T*group / 64), n_kv)
+// Constants  WAYS threads share a column of the output: 4, 8 or 16, at most 256 / D4
 // Numerics   f32 throughout; running maximum, so that no exponent is positive
-// Memory     scores of BQ x 32 and slices of queries and keys: 13 KiB with BQ 32 and DS4 8, 15.3 KiB with BQ 64 and DS4 4
+// Memory     workgroup: 16 KiB. Inner arrays have an odd length, so that neighbouring threads read from different banks, and a
+//            fixed one, so that an index is checked once for what lies side by side
 // Tested by  tests/ops/webgpu_attention.c
 
 struct Params {
@@ -29,17 +32,17 @@ struct Params {
 override D4: u32 = 16u; // head_dim / 4
 override F16: bool = false; // of keys and values
 override CAUSAL: bool = false;
-override BQ: u32 = 64u; // rows of a tile: 32 or 64
-override DS4: u32 = 4u; // components of queries and keys at a time, / 4
-override WAYS: u32 = 16u; // threads that share a column of the output: a power of two, BQ/8 .. min(BQ, WG/D4)
-const WG = 256u;
+override WAYS: u32 = 16u;
+override QUADS: u32 = 16u / WAYS;
+const BQ = 64u; // rows of a tile
 const BK = 32u; // keys of a tile
+const DS4 = 4u; // components of queries and keys at a time, / 4
+const AHEAD = 8u; // rows of values that a thread has on their way
 
-var<workgroup> queries: array<vec4f, DS4 * BQ>; // [DS4, BQ]
-var<workgroup> keys: array<vec4f, DS4 * BK>; // [DS4, BK]
-var<workgroup> weights: array<f32, BK * BQ>; // [BK, BQ] scores, then weights
-var<workgroup> fade: array<f32, BQ>; // what the new maximum leaves of the sums so far
-var<workgroup> stats: array<f32, WG>;
+var<workgroup> queries: array<array<vec4f, 5>, BQ>; // [row][component]
+var<workgroup> keys: array<array<vec4f, 5>, BK>;
+var<workgroup> weights: array<array<vec4f, 33>, 16>; // [quad][key]; before that, the largest score of each thread: [quad][thread]
+var<workgroup> fade: array<vec4f, 16>; // [quad] what the new maximum leaves of the sums so far; last, the weights' sums
 
 fn key4(i: u32) -> vec4f {
     if (F16) {
@@ -56,9 +59,24 @@ fn value4(i: u32) -> vec4f {
     return vec4f(bitcast<vec2f>(v[2u * i]), bitcast<vec2f>(v[2u * i + 1u]));
 }
 
+// What a thread brings of a slice: a vec4f of a query, and half of the threads one of a key.
+struct Brought { query: vec4f, key: vec4f }
+fn bring(lane: u32, head: u32, first_row: u32, k_first: u32, at: u32, n_keys: u32, d: u32) -> Brought {
+    var b = Brought(vec4f(), vec4f());
+    let c = d + lane % DS4;
+    let row = first_row + lane / DS4;
+    if (row < p.n_rows && c < D4) {
+        b.query = q[p.q_at + row / p.group * p.q_row + (head * p.group + row % p.group) * p.q_head + c];
+    }
+    let key = at + lane / DS4;
+    if (lane < BK * DS4 && key < n_keys && c < D4) { b.key = key4(k_first + key * p.k_row + c); }
+    return b;
+}
+
 @compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane: u32) {
-    let first_row = wg.x * BQ;
+fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+    // Later rows see more keys: they begin first.
+    let first_row = select(wg.x, groups.x - 1u - wg.x, CAUSAL) * BQ;
     let last_row = min(first_row + BQ, p.n_rows) - 1u;
     var n_keys = p.n_keys;
     var seen = p.n_keys; // by token 0
@@ -69,91 +87,85 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane:
     let k_first = p.k_at + wg.y * p.k_head;
     let v_first = p.v_at + wg.y * p.v_head;
 
-    // Three views of the tile: scores (a row of 16, two keys of 16), statistics (a row, every PARTS-th key), output (a column, R rows).
-    let s_row = lane % 16u;
-    let s_key = lane / 16u;
-    let t_row = lane % BQ;
-    let column = lane % D4;
-    let mine = lane / D4;
-    let R = BQ / WAYS;
-    var most = -1e30; // of t_row
-    var total = 0.0; // this thread's part of t_row's
-    var sums: array<vec4f, 8>;
+    let quad = lane % 16u; // of scores
+    let key = lane / 16u; // and key + 16
+    var limits = vec4u(seen); // keys that the rows of the quad see
+    if (CAUSAL) { limits += (vec4u(0u, 16u, 32u, 48u) + (first_row + quad)) / p.group; }
+    let column = lane % D4; // of the output
+    let way = lane / D4;
+    var most = vec4f(-1e30);
+    var total = vec4f(); // of this thread's keys
+    var sums: array<mat4x4f, 4>; // [quad][row]
+    // A slice sets out before the one at hand is used, so that nobody waits for memory with nothing to do.
+    var next = bring(lane, wg.y, first_row, k_first, 0u, n_keys, 0u);
     for (var at = 0u; at < n_keys; at += BK) {
-        var s = array<f32, 8>(); // [BQ/16, 2]
+        var s0 = vec4f();
+        var s1 = vec4f();
         for (var d = 0u; d < D4; d += DS4) {
             workgroupBarrier();
-            for (var i = lane; i < BQ * DS4; i += WG) {
-                let row = first_row + i / DS4;
-                let c = d + i % DS4;
-                var x = vec4f();
-                if (row < p.n_rows && c < D4) {
-                    x = q[p.q_at + row / p.group * p.q_row + (wg.y * p.group + row % p.group) * p.q_head + c];
-                }
-                queries[i % DS4 * BQ + i / DS4] = x;
-            }
-            for (var i = lane; i < BK * DS4; i += WG) {
-                let row = at + i / DS4;
-                let c = d + i % DS4;
-                var x = vec4f();
-                if (row < n_keys && c < D4) { x = key4(k_first + row * p.k_row + c); }
-                keys[i % DS4 * BK + i / DS4] = x;
-            }
+            queries[lane / DS4][lane % DS4] = next.query;
+            if (lane < BK * DS4) { keys[lane / DS4][lane % DS4] = next.key; }
             workgroupBarrier();
-            for (var c = 0u; c < DS4; c++) {
-                let k0 = keys[c * BK + s_key];
-                let k1 = keys[c * BK + s_key + 16u];
-                for (var i = 0u; i < BQ / 16u; i++) {
-                    let x = queries[c * BQ + s_row + 16u * i];
-                    s[2u * i] += dot(x, k0);
-                    s[2u * i + 1u] += dot(x, k1);
-                }
+            let is_last = d + DS4 >= D4;
+            next = bring(lane, wg.y, first_row, k_first, select(at, at + BK, is_last), n_keys, select(d + DS4, 0u, is_last));
+            for (var c = 0; c < 4; c++) {
+                let x = mat4x4f(queries[quad][c], queries[quad + 16u][c], queries[quad + 32u][c], queries[quad + 48u][c]);
+                s0 += keys[key][c] * x;
+                s1 += keys[key + 16u][c] * x;
             }
         }
-        for (var i = 0u; i < BQ / 16u; i++) {
-            let row = s_row + 16u * i;
-            var limit = seen;
-            if (CAUSAL) { limit += (first_row + row) / p.group; }
-            weights[s_key * BQ + row] = select(-1e30, s[2u * i] * p.scale, at + s_key < limit);
-            weights[(s_key + 16u) * BQ + row] = select(-1e30, s[2u * i + 1u] * p.scale, at + s_key + 16u < limit);
-        }
+        s0 = select(vec4f(-1e30), s0 * p.scale, vec4u(at + key) < limits);
+        s1 = select(vec4f(-1e30), s1 * p.scale, vec4u(at + key + 16u) < limits);
+        weights[quad][key] = max(s0, s1);
         workgroupBarrier();
-
-        var top = -1e30;
-        for (var i = lane / BQ; i < BK; i += WG / BQ) { top = max(top, weights[i * BQ + t_row]); }
-        stats[lane] = top;
-        workgroupBarrier();
-        top = most;
-        for (var i = t_row; i < WG; i += BQ) { top = max(top, stats[i]); }
+        var top = most;
+        for (var i = 0; i < 16; i++) { top = max(top, weights[quad][i]); }
         let left = exp(most - top);
-        total *= left;
-        for (var i = lane / BQ; i < BK; i += WG / BQ) {
-            let score = weights[i * BQ + t_row];
-            let w = select(exp(score - top), 0.0, score <= -1e30);
-            weights[i * BQ + t_row] = w;
-            total += w;
-        }
+        let w0 = select(exp(s0 - top), vec4f(), s0 <= vec4f(-1e30));
+        let w1 = select(exp(s1 - top), vec4f(), s1 <= vec4f(-1e30));
+        total = total * left + w0 + w1;
         most = top;
-        if (lane < BQ) { fade[lane] = left; }
+        workgroupBarrier();
+        weights[quad][key] = w0;
+        weights[quad][key + 16u] = w1;
+        if (key == 0u) { fade[quad] = left; }
         workgroupBarrier();
 
-        if (mine < WAYS) {
-            for (var i = 0u; i < R; i++) { sums[i] *= fade[mine * R + i]; }
-            for (var j = 0u; j < min(BK, n_keys - at); j++) {
-                let x = value4(v_first + (at + j) * p.v_row + column);
-                for (var i = 0u; i < R; i++) { sums[i] += weights[j * BQ + mine * R + i] * x; }
+        if (way < WAYS) {
+            for (var i = 0u; i < QUADS; i++) {
+                let f = fade[way * QUADS + i];
+                sums[i] = mat4x4f(sums[i][0] * f.x, sums[i][1] * f.y, sums[i][2] * f.z, sums[i][3] * f.w);
+            }
+            // Rows beyond the last have no weight; the last stands in for them. Several loads at a time are on their way.
+            for (var j = 0u; j < BK; j += AHEAD) {
+                var x: array<vec4f, AHEAD>;
+                for (var l = 0u; l < AHEAD; l++) { x[l] = value4(v_first + min(at + j + l, n_keys - 1u) * p.v_row + column); }
+                for (var i = 0u; i < QUADS; i++) {
+                    for (var l = 0u; l < AHEAD; l++) {
+                        let w = weights[way * QUADS + i][j + l];
+                        sums[i] = mat4x4f(fma(vec4f(w.x), x[l], sums[i][0]), fma(vec4f(w.y), x[l], sums[i][1]),
+                                          fma(vec4f(w.z), x[l], sums[i][2]), fma(vec4f(w.w), x[l], sums[i][3]));
+                    }
+                }
             }
         }
     }
-    stats[lane] = total;
     workgroupBarrier();
-    if (mine < WAYS) {
-        for (var i = 0u; i < R; i++) {
-            let row = first_row + mine * R + i;
-            if (row >= p.n_rows) { break; }
-            total = 0.0;
-            for (var j = mine * R + i; j < WG; j += BQ) { total += stats[j]; }
-            o[p.o_at + row / p.group * p.o_row + (wg.y * p.group + row % p.group) * p.o_head + column] = sums[i] / total;
+    weights[quad][key] = total;
+    workgroupBarrier();
+    if (key == 0u) {
+        for (var i = 1; i < 16; i++) { total += weights[quad][i]; }
+        fade[quad] = 1.0 / total;
+    }
+    workgroupBarrier();
+    if (way < WAYS) {
+        for (var i = 0u; i < QUADS; i++) {
+            for (var r = 0u; r < 4u; r++) {
+                let row = first_row + way * QUADS + i + 16u * r;
+                if (row < p.n_rows) {
+                    o[p.o_at + row / p.group * p.o_row + (wg.y * p.group + row % p.group) * p.o_head + column] = sums[i][r] * fade[way * QUADS + i][r];
+                }
+            }
         }
     }
 }

@@ -93,9 +93,8 @@ typedef struct tiles {
 static void attend_tiles(webgpu *g, const tiles *a, gpu_buffer step)
 {
     uint32_t d4 = a->head_dim / 4, n_rows = a->T * a->group;
-    /* A thread sums at most eight rows of the output, and the scores of a tile share 16 KiB with its slices. */
-    uint32_t bq = d4 > 32 || n_rows <= 32 ? 32 : 64, ways = 4;
-    while (ways * 2 * d4 <= 256 && ways * 2 <= bq) ways *= 2;
+    enum { BQ = 64 }; /* rows of a tile */
+    uint32_t ways = d4 > 32 ? 4 : d4 > 16 ? 8 : 16;
     struct {
         uint32_t q_at, q_row, q_head, group, k_at, k_row, k_head, n_rows, v_at, v_row, v_head, n_keys, o_at, o_row, o_head;
         float scale;
@@ -103,11 +102,10 @@ static void attend_tiles(webgpu *g, const tiles *a, gpu_buffer step)
            a->v_place.at, a->v_place.row, a->v_place.head, a->n_keys, a->o_place.at, a->o_place.row, a->o_place.head, a->scale};
     record(g, &(dispatch){
                   .kernel = KERNEL_ATTENTION_TILES,
-                  .constants = {d4_of(a->head_dim), {"F16", a->f16}, {"CAUSAL", step != 0}, {"BQ", (float)bq},
-                                {"DS4", bq == 64 ? 4 : 8}, {"WAYS", (float)ways}},
+                  .constants = {d4_of(a->head_dim), {"F16", a->f16}, {"CAUSAL", step != 0}, {"WAYS", (float)ways}},
                   .params = &p, .params_size = sizeof p,
                   .bind = {step ? step : a->q, a->q, a->k, a->v, a->o},
-                  .x = (n_rows + bq - 1) / bq, .y = a->n_kv,
+                  .x = (n_rows + BQ - 1) / BQ, .y = a->n_kv,
               });
 }
 
