@@ -16,9 +16,10 @@ import matplotlib
 matplotlib.use('Agg')
 import matplotlib.pyplot as plt  # noqa: E402
 
-LOSSES = {'read_loss': 'readings', 'shape_loss': 'shapes', 'next_loss': 'token after the next'}
-SHARES = {'read_right': "readings' letters, the ones before given", 'held_out_right': 'the same, held out', 'letters_found': 'letters that the tower tells',
-          'shape_right': "shapes' answer tokens", 'objects_found': 'objects that the tower tells', 'level': 'level of the course'}
+KINDS = {'read': 'lines', 'shapes': 'shapes', 'scenes': 'emoji', 'paragraphs': 'paragraphs', 'documents': 'documents', 'pages': 'whole pages', 'charts': 'charts'}
+LOSSES = {**{f'{kind}_loss': label for kind, label in KINDS.items()}, 'next_loss': 'token after the next'}
+SHARES = {**{f'{kind}_right': f'{label}, the tokens before given' for kind, label in KINDS.items()}, 'held_out_right': 'lines, held out',
+          'next_right': 'token after the next', 'level': 'level of the course'}
 
 
 def load(path, names):
@@ -42,6 +43,8 @@ def load(path, names):
 
 def draw(axes, columns, labels):
     for name, label in labels.items():
+        if name not in columns:
+            continue
         points = [(x / 1e6, y) for x, y in zip(columns['pictures'], columns[name]) if not math.isnan(y)]
         if points:
             axes.plot(*zip(*points), label=label, linewidth=1)

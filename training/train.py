@@ -34,7 +34,7 @@ from losses import MarksHead, answer_loss, marks_loss  # noqa: E402
 from model import Model  # noqa: E402
 
 KINDS = tuple(data.FAMILIES)  # in the order of what step_losses tells
-STATS = tuple(f'{kind}_{what}' for kind in KINDS for what in ('loss', 'right', 'found', 'batches')) + ('next', 'next_batches', 'progress')
+STATS = tuple(f'{kind}_{what}' for kind in KINDS for what in ('loss', 'right', 'found', 'batches')) + ('next', 'next_right', 'next_batches', 'progress')
 
 
 def rate(progress, warm=0.02):
@@ -96,14 +96,14 @@ def step_losses(model, head, batch, first, with_next, dense):
     """One batch forward.  ->  loss, and the row of STATS (all but progress)"""
     rows = model.model.visual(batch.pictures)
     h, e, cos, sin = model.read_rows(batch.ids, rows, batch.height // 32, batch.width // 32, first)
-    main, right, ahead = answer_loss(model, h, e, cos, sin, batch, with_next)
+    main, right, ahead, ahead_right = answer_loss(model, h, e, cos, sin, batch, with_next)
     marked, found = marks_loss(head, rows, batch.marks, batch.task)
     loss = main + dense * marked + (0.3 * ahead if with_next else 0)
     one, zero = torch.ones_like(right), torch.zeros_like(right)
     row = []
     for task in data.FAMILIES.values():
         row += [main.detach(), right, found, one] if task == batch.task else [zero] * 4
-    row += [ahead.detach(), one] if with_next else [zero, zero]
+    row += [ahead.detach(), ahead_right, one] if with_next else [zero] * 3
     return loss, torch.stack([x.float() for x in row])
 
 
@@ -121,7 +121,7 @@ class Log:
         self.csv = csv.writer(self.file)
         if not self.file.tell():
             self.csv.writerow(['seconds', 'step', 'pictures', 'level', 'lr', *(f'{kind}_{what}' for kind in KINDS for what in ('loss', 'right', 'found')),
-                               'next_loss', 'norm', 'skipped', 'held_out_right'])
+                               'next_loss', 'next_right', 'norm', 'skipped', 'held_out_right'])
         self.told = time.time()
         self.begin = self.told - before
         self.fresh()
@@ -135,11 +135,11 @@ class Log:
     def write(self, step, total, level, lr, skipped, held_out):
         s, now = self.sums, time.time()
         share = lambda a, b: s[a] / s[b] if s[b] else float('nan')
-        row = [share(f'{kind}_{what}', f'{kind}_batches') for kind in KINDS for what in ('loss', 'right', 'found')] + [share('next', 'next_batches')]
+        row = [share(f'{kind}_{what}', f'{kind}_batches') for kind in KINDS for what in ('loss', 'right', 'found')] + [share('next', 'next_batches'), share('next_right', 'next_batches')]
         span = max(now - self.told, 1e-9)
         print(f'{now - self.begin:5.0f} s  step {step}  {total / 1e6:.2f} M, {self.pictures / span:.0f}/s, waited {100 * self.waited / span:.0f} %  level {level:.2f}  '
               + '  '.join(f'{kind} {row[3 * i]:.2f} {100 * row[3 * i + 1]:.0f}|{100 * row[3 * i + 2]:.0f} %' for i, kind in enumerate(KINDS))
-              + f'  next {row[-1]:.2f}  norm {self.norm:.2f}  skipped {skipped}  held out {100 * held_out:.1f} %', flush=True)
+              + f'  next {row[-2]:.2f} {100 * row[-1]:.0f} %  norm {self.norm:.2f}  skipped {skipped}  held out {100 * held_out:.1f} %', flush=True)
         self.csv.writerow([round(now - self.begin, 1), step, total, round(level, 3), f'{lr:.2e}', *[round(x, 4) for x in row], round(self.norm, 3), skipped, round(held_out, 4)])
         self.told = now
         self.fresh()
