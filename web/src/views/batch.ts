@@ -6,7 +6,8 @@ import type { View } from '../router.js';
 import { askModel } from './batch_ask.js';
 import { openDetail } from './batch_detail.js';
 import { csv, jsonl, tabbed } from './batch_export.js';
-import { MOST, fromFiles, fromFolder, fromTransfer, sort, type Found } from './batch_files.js';
+import { MOST, sort, type Found } from './batch_files.js';
+import { listen } from './batch_intake.js';
 import { Keeper } from './batch_keep.js';
 import { showSaved } from './batch_lists.js';
 import { makeParts, type Filter } from './batch_parts.js';
@@ -19,8 +20,6 @@ import { Table } from './batch_table.js';
 import { Thumbs } from './batch_thumbs.js';
 import { keepAwake } from './batch_wake.js';
 
-type FolderPicker = (options: { mode: 'read'; id: string }) => Promise<FileSystemDirectoryHandle>;
-const showDirectoryPicker = (globalThis as { showDirectoryPicker?: FolderPicker }).showDirectoryPicker;
 /** Whether the person wants a list kept lives as long as the tab too. */
 const KEEP = 'galago.batch.keep';
 
@@ -73,46 +72,7 @@ export function mount(root: HTMLElement): View {
       parts.drop.removeAttribute('aria-busy');
     }
   }
-  for (const input of [parts.files, parts.folder]) {
-    input.addEventListener('change', () => {
-      const files = fromFiles(input.files ?? []);
-      input.value = '';
-      if (files.length) void add(Promise.resolve(files));
-    });
-  }
-  parts.choose.addEventListener('click', () => parts.files.click());
-  parts.chooseFolder.addEventListener('click', async () => {
-    if (!showDirectoryPicker) return parts.folder.click();
-    try {
-      const folder = await showDirectoryPicker({ mode: 'read', id: 'galago-batch' });
-      await add(fromFolder(folder));
-    } catch (e) {
-      // The person closed the dialog.
-      if ((e as Error).name !== 'AbortError') parts.folder.click();
-    }
-  });
-  const brings = (data: DataTransfer | null): data is DataTransfer => data !== null && [...data.types].includes('Files');
-  const listeners: [string, (e: Event) => void][] = [
-    ['dragover', (e) => {
-      if (!brings((e as DragEvent).dataTransfer)) return;
-      e.preventDefault();
-      parts.drop.classList.add('over');
-    }],
-    ['dragleave', (e) => (e as DragEvent).relatedTarget === null && parts.drop.classList.remove('over')],
-    ['drop', (e) => {
-      const data = (e as DragEvent).dataTransfer;
-      parts.drop.classList.remove('over');
-      if (!brings(data)) return;
-      e.preventDefault();
-      void add(fromTransfer(data));
-    }],
-    ['paste', (e) => {
-      const data = (e as ClipboardEvent).clipboardData;
-      if (!brings(data)) return;
-      e.preventDefault();
-      void add(fromTransfer(data));
-    }],
-  ];
+  const intake = listen(parts, (collecting) => void add(collecting));
 
   // ---- the question
   function choosePreset(chosen: Preset): void {
@@ -181,7 +141,7 @@ export function mount(root: HTMLElement): View {
   parts.save.addEventListener('click', async () => {
     const first = queue.rows[0]!.name.split('/').at(-1)!, n = queue.rows.length - 1;
     const done = await keeper.save(n ? t('batch.list_name', { name: first, n }) : first);
-    toast(t(done ? 'batch.saved_toast' : 'batch.full'));
+    toast(done ? t('batch.saved_toast') : keepWords());
   });
   parts.unsave.addEventListener('click', async () => {
     await keeper.unsave().catch((e: unknown) => toast(e instanceof Error ? e.message : String(e)));
@@ -288,12 +248,13 @@ export function mount(root: HTMLElement): View {
     parts.save.hidden = keeper.saved;
     parts.unsave.hidden = !keeper.saved;
     parts.keepState.textContent = keepWords();
-    parts.keepState.classList.toggle('warn', keeper.state === 'full');
+    parts.keepState.classList.toggle('warn', keeper.state === 'full' || keeper.state === 'refused');
   }
   function keepWords(): string {
     const { state, saved, pending } = keeper;
     if (!locks) return t('batch.keep_unavailable');
     if (state === 'full') return t(saved ? 'batch.full_saved' : 'batch.full');
+    if (state === 'refused') return t('batch.keep_refused', { why: keeper.problem ?? '' });
     if (state === 'on' && pending > 20) return t('batch.keeping', { n: pending });
     return saved ? t('batch.keep_saved', { name: keeper.name }) : '';
   }
@@ -342,13 +303,13 @@ export function mount(root: HTMLElement): View {
   return {
     show() {
       visible = true;
-      for (const [name, listener] of listeners) document.addEventListener(name, listener);
+      intake(true);
       table.refresh();
       draw();
     },
     hide() {
       visible = false;
-      for (const [name, listener] of listeners) document.removeEventListener(name, listener);
+      intake(false);
     },
   };
 }

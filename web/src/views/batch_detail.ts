@@ -1,6 +1,7 @@
 // One row in full: the picture, the whole answer, which may be written over, and what can be done with it.
 import { copy, el, fill } from '../dom.js';
 import { bytes, number, seconds, t } from '../i18n.js';
+import { settings } from '../settings.js';
 import type { Queue, Row } from './batch_queue.js';
 
 export interface DetailOptions {
@@ -58,7 +59,8 @@ export function openDetail(id: number, { queue, open, rerun, remove, order, clos
     failure.textContent = row.error ?? '';
     back.hidden = row.made === undefined;
     again.disabled = running;
-    const f = row.figures;
+    // Those who care have asked for them.
+    const f = settings.get().figures ? row.figures : undefined;
     facts.textContent = [
       t(`batch.state_${row.made === undefined ? row.state : 'edited'}`), bytes(row.size), row.seconds !== undefined && seconds(row.seconds),
       f && t('batch.tokens', { n: f.completion_tokens }), f?.timings.decode_tok_s && t('batch.speed', { speed: number(f.timings.decode_tok_s, { maximumFractionDigits: 0 }) }),

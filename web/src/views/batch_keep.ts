@@ -4,8 +4,8 @@ import type { Change, Queue, Row } from './batch_queue.js';
 import type { BatchStore, ListRecord } from './batch_store.js';
 import type { Tab } from './batch_tab.js';
 
-/** `off`: the person does not want it. `full`: no room, or the storage refused: see `problem`. */
-export type KeepState = 'on' | 'off' | 'full';
+/** `off`: the person does not want it. `full`: no room. `refused`: the storage failed otherwise, see `problem`. */
+export type KeepState = 'on' | 'off' | 'full' | 'refused';
 export type Meta = Pick<ListRecord, 'preset' | 'question' | 'folders'>;
 
 export interface KeepOptions {
@@ -157,7 +157,7 @@ export class Keeper {
     } else {
       await this.discard();
     }
-    if (this.state === 'full') this.state = 'on';
+    if (this.state !== 'off') this.state = 'on';
     this.problem = null;
     this.options.onchange();
   }
@@ -268,7 +268,7 @@ export class Keeper {
   }
 
   private async refused(error: unknown): Promise<void> {
-    this.state = 'full';
+    this.state = (error as Error | null)?.name === 'QuotaExceededError' ? 'full' : 'refused';
     this.problem = error instanceof Error ? error.message : String(error);
     // Half a list would be worse than none; but what the person saved is not taken away.
     if (!this.saved) await this.discard(true).catch(() => undefined);
