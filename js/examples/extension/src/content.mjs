@@ -4,7 +4,7 @@ import { Describer } from './describer.mjs';
 import { settings } from './settings.mjs';
 
 let run = null, describer = null, begun = 0;
-const state = { running: false, generated: 0, failed: 0, left: 0, loading: null, error: '', reasons: [], hosts: [] };
+const state = { running: false, generated: 0, failed: 0, left: 0, looked: false, loading: null, error: '', reasons: [], hosts: [] };
 async function tell(first = false) {
   try {
     await chrome.runtime.sendMessage({ to: 'background', type: 'state', state, first });
@@ -14,7 +14,7 @@ async function tell(first = false) {
 }
 
 function reset(running) {
-  Object.assign(state, { running, generated: 0, failed: 0, left: 0, loading: null, error: '', reasons: [], hosts: [] });
+  Object.assign(state, { running, generated: 0, failed: 0, left: 0, looked: false, loading: null, error: '', reasons: [], hosts: [] });
 }
 
 async function start() {
@@ -42,7 +42,12 @@ async function start() {
       if (here.fatal) end(here.fatal);
     },
   });
-  run.done.then(({ left_out }) => ((state.left = left_out), tell()));
+  run.done.then(({ left_out }) => {
+    if (mine !== begun) return;
+    state.left = left_out;
+    state.looked = true;
+    tell();
+  });
 }
 
 function note({ error, url }) {

@@ -12,14 +12,14 @@ const chosen = await settings();
 let state = null;
 
 const many = (n, one, more) => `${n} ${n === 1 ? one : more}`;
-function words({ running, generated, failed, left, loading, error }) {
+function words({ running, generated, failed, left, looked, loading, error }) {
   if (error) return error;
   if (!running) return 'The page is as it was.';
   if (loading) return `Loading the model: ${Math.floor((100 * loading.loaded) / loading.total)} %`;
   const parts = [generated ? `${many(generated, 'picture', 'pictures')} described.` : ''];
-  if (failed) parts.push(`${many(failed, 'picture', 'pictures')} could not be.`);
+  if (failed) parts.push(`${many(failed, 'picture', 'pictures')} could not be described.`);
   if (left) parts.push(`${many(left, 'picture was', 'pictures were')} too many and left out.`);
-  return parts.join(' ').trim() || 'Looking for pictures without a text. This goes on as you scroll.';
+  return parts.join(' ').trim() || (looked ? 'No picture lacks a text. Later ones are described as they come.' : 'Looking for pictures without a text.');
 }
 
 function show(next) {

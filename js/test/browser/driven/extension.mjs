@@ -144,6 +144,17 @@ export const tests = {
     },
   },
 
+  'a page without such pictures is said to have none': {
+    seconds: 120,
+    run: async (t) => {
+      const page = await open('/none'), { popup } = await press(page);
+      await start(popup);
+      await until(async () => /No picture lacks a text/.test(await status(popup)), 'the words', t, popup);
+      await page.close();
+      await popup.close();
+    },
+  },
+
   'a model that cannot be had is said': {
     seconds: 120,
     run: async (t) => {
