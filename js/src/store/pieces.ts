@@ -47,6 +47,8 @@ interface Run extends Piece {
 class PiecesPart implements Part {
   readonly ranges: Ranges = [];
   private runs: Run[] = [];
+  /** On their way to the store; until they are there they are read from here. */
+  private readonly leaving = new Set<Run>();
   private readonly stored: Ranges = [];
 
   constructor(private readonly box: PieceBox, private readonly key: string, private pieces: Piece[]) {
@@ -71,12 +73,15 @@ class PiecesPart implements Part {
   private async store(run: Run): Promise<void> {
     const { start, end } = run;
     this.runs = this.runs.filter((r) => r !== run);
+    this.leaving.add(run);
     try {
       await this.box.put(this.key, nameOf(run), new Blob(run.chunks as BlobPart[]));
     } catch (e) {
+      this.leaving.delete(run);
       removeRange(this.ranges, start, end);
       throw fullError(splitKey(this.key)[1], start, e);
     }
+    this.leaving.delete(run);
     this.pieces.push({ start, end });
     addRange(this.stored, start, end);
   }
@@ -101,7 +106,7 @@ class PiecesPart implements Part {
     let at = offset;
     const end = offset + length;
     while (at < end) {
-      const run = this.runs.find((r) => r.start <= at && at < r.end);
+      const run = [...this.runs, ...this.leaving].find((r) => r.start <= at && at < r.end);
       const blob = run && new Blob(run.chunks as BlobPart[]);
       const piece = run ?? this.pieces.find((p) => p.start <= at && at < p.end);
       const from = blob ?? (piece && (await this.box.get(this.key, nameOf(piece))));

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import test from 'node:test';
 import { cache, obtain, resolve } from '../../build/store/index.js';
 import { Transient, probe, retrying, send, netOf } from '../../build/store/http.js';
+import { piecesStore } from '../../build/store/pieces.js';
 import { addRange, endOfRange, missingRanges, rangesAreSound, rangesSize, removeRange } from '../../build/store/ranges.js';
 import { Sha256, sha256 } from '../../build/store/sha256.js';
 import { bytesText } from '../../build/store/space.js';
@@ -39,6 +40,27 @@ test('sets of ranges, against a list of flags', () => {
     const missing = missingRanges(r, 60);
     assert.deepEqual(flags.map((f) => !f), flags.map((_, i) => missing.some((a, k) => k % 2 === 0 && i >= a && i < missing[k + 1])));
   }
+});
+
+test('bytes are read while they are on their way to the store', async () => {
+  let arrive = () => {};
+  const kept = new Map();
+  const box = {
+    put: async (key, piece, bytes) => {
+      await new Promise((go) => (arrive = go));
+      kept.set(piece, bytes);
+    },
+    get: async (key, piece) => kept.get(piece),
+    names: async () => [...kept.keys()],
+  };
+  const part = await piecesStore('cache-api', box, {}).openPart('a/b', 6, []);
+  await part.write(0, Uint8Array.of(1, 2, 3, 4, 5, 6));
+  const stored = part.checkpoint(true);
+  assert.deepEqual([...(await part.read(1, 4))], [2, 3, 4, 5], 'on the way');
+  assert.equal(kept.size, 0);
+  arrive();
+  assert.deepEqual(await stored, [0, 6]);
+  assert.deepEqual([...(await part.read(1, 4))], [2, 3, 4, 5], 'stored');
 });
 
 test('records of ranges that are not sound', () => {
