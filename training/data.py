@@ -27,14 +27,16 @@ N_SHAPES, N_COLOURS, MOST_SPRITES = 10, 10, 255
 
 
 def library(path=None):
-    """Loads libpictures.so; builds it when a compiler and FreeType are here. `path` names one that was brought along."""
-    path = path or os.path.join(HERE, 'pictures', 'libpictures.so')
-    if not os.path.exists(path):
-        sources = sorted(os.path.join(HERE, 'pictures', name) for name in os.listdir(os.path.join(HERE, 'pictures')) if name.endswith('.c'))
-        flags = subprocess.run(['pkg-config', '--cflags', '--libs', 'freetype2'], capture_output=True, text=True, check=True).stdout.split()
-        subprocess.run(['cc', '-O3', '-march=x86-64-v3', '-std=gnu11', '-fPIC', '-shared', *sources,
-                        '-o', f'{path}.{os.getpid()}', *flags, '-lm'], check=True)
-        os.replace(f'{path}.{os.getpid()}', path)  # whole, for the other processes that may look for it now
+    """Loads libpictures.so; builds it when it is missing or older than its sources. `path` names one that was brought along."""
+    if not path:
+        folder = os.path.join(HERE, 'pictures')
+        path = os.path.join(folder, 'libpictures.so')
+        files = sorted(os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(('.c', '.h')))
+        if not os.path.exists(path) or os.path.getmtime(path) < max(map(os.path.getmtime, files)):
+            flags = subprocess.run(['pkg-config', '--cflags', '--libs', 'freetype2'], capture_output=True, text=True, check=True).stdout.split()
+            subprocess.run(['cc', '-O3', '-march=x86-64-v3', '-std=gnu11', '-fPIC', '-shared', *(f for f in files if f.endswith('.c')),
+                            '-o', f'{path}.{os.getpid()}', *flags, '-lm'], check=True)
+            os.replace(f'{path}.{os.getpid()}', path)  # whole, for the other processes that may look for it now
     lib = ctypes.CDLL(path)
     lib.pictures_open.restype = ctypes.c_void_p
     lib.pictures_open.argtypes = [ctypes.c_char_p, ctypes.c_int]

@@ -260,7 +260,7 @@ def main():
     if rank == 0:
         log.write(step, pictures, level.value, lr, guard.skipped, checked(model))
         checkpoint(args, model, head, config, state())
-    figures = evaluate(model, text, args, device, args.eval, rank, world, show=4) if args.eval and (progress > 0.98 or args.figures) else {}
+    figures = evaluate(model, text, args, device, args.eval, rank, world, show=4, until=time.time() + 45) if args.eval and (progress > 0.98 or args.figures) else {}
     if rank == 0:
         write_json(os.path.join(args.out, 'figures.json'), {**state(), 'held_out': figures})
         for key, value in sorted(figures.items()):
