@@ -1,6 +1,8 @@
 // For everybody: axe-core, keyboards, screen readers, small windows, right-to-left, little motion.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { addSample, answered, open } from '../ask.mjs';
+import { sample } from '../native.mjs';
 import { show, views } from '../views.mjs';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -65,19 +67,39 @@ const operable = (page) => page.driver.evaluate(`(() => {
   return out;
 })()`);
 
-const sizes = [[1280, 800], [390, 844]];
+/** [width, height, dark] */
+const looks = [[1280, 800, false], [390, 844, true], [1280, 800, true], [390, 844, false]];
 
-export const tests = () => Object.fromEntries([
-  ...views.flatMap((view) => [false, true].map((dark) => [`axe-core finds nothing in ${view}, ${dark ? 'dark' : 'light'}`, async (t) => {
-    for (const [width, height] of sizes) {
+export const tests = (env) => Object.fromEntries([
+  ...views.map((view) => [`axe-core finds nothing in ${view}`, async (t) => {
+    for (const [width, height, dark] of env.quick ? looks.slice(0, 2) : looks) {
       const page = await t.env.open({ width, height, dark });
       await show(page, t.env.url, view);
       await page.screenshot(`${t.env.shots}/${view}-${dark ? 'dark' : 'light'}-${width}.png`);
-      t.equal(await violations(page), [], `at ${width} px`);
+      t.equal(await violations(page), [], `at ${width} px, ${dark ? 'dark' : 'light'}`);
       t.equal(page.complaints, [], 'what the browser complains of');
       await page.close();
     }
-  }])),
+  }]),
+  ['axe-core finds nothing in a conversation and in a list of many', { seconds: 150, run: async (t) => {
+    for (const [width, height, dark] of env.quick ? looks.slice(0, 1) : looks.slice(0, 2)) {
+      const page = await open(t, { width, height, dark });
+      await addSample(page);
+      t.equal(await violations(page), [], 'before the question');
+      await page.click('button', '^Alt text$');
+      await answered(page);
+      t.equal(await violations(page), [], 'with an answer');
+      await show(page, t.env.url, 'batch');
+      await page.files('.view-batch input[type=file]:not([webkitdirectory])', [sample(1), sample(2)]);
+      await page.click('.view-batch button', '^Start$');
+      await page.until(() => /2 of 2 done/.test(document.querySelector('.view-batch').innerText), undefined, { what: 'two answers', seconds: 60 });
+      t.equal(await violations(page), [], 'a list');
+      await page.click('.b-table button', 'shapes-1');
+      await page.see('dialog textarea');
+      t.equal(await violations(page), [], 'one of the list');
+      await page.close();
+    }
+  } }],
   ...views.map((view) => [`${view} fits windows from 360 px on, in both directions`, async (t) => {
     const page = await t.env.open({ width: 360, height: 740 });
     for (const query of ['', '?dir=rtl']) {
