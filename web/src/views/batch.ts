@@ -59,7 +59,10 @@ export function mount(root: HTMLElement): View {
   async function add(collecting: Promise<Found[]>): Promise<void> {
     parts.drop.setAttribute('aria-busy', 'true');
     try {
-      const { found, left_out } = sort(await collecting), room = MOST - queue.rows.length, taken = found.slice(0, Math.max(0, room));
+      const files = await collecting;
+      // The list of before a reload comes first: its rows have their numbers already.
+      await restored;
+      const { found, left_out } = sort(files), room = MOST - queue.rows.length, taken = found.slice(0, Math.max(0, room));
       const rows = queue.add(taken.map((one) => sources.describe(one)));
       rows.forEach((row, i) => row.folder === undefined && sources.add(row.id, taken[i]!.file));
       if (left_out.length) toast(t('batch.left_out', { n: left_out.length, names: left_out.slice(0, 3).join(', ') }));
@@ -81,7 +84,6 @@ export function mount(root: HTMLElement): View {
     parts.ownField.hidden = chosen !== 'own';
     keeper.metaChanged();
     draw();
-    if (chosen === 'own' && visible) parts.own.focus();
   }
   parts.own.addEventListener('input', () => (keeper.metaChanged(), draw()));
 
@@ -163,7 +165,7 @@ export function mount(root: HTMLElement): View {
     go.focus();
   }
   const lists = (): Promise<void> => showSaved(parts.saved, keeper, tab.list, (record) => void openSaved(record).catch((e: unknown) => toast(String(e))));
-  async function begin(): Promise<void> {
+  async function restore(): Promise<void> {
     if (!locks) {
       keep.disabled = parts.save.disabled = true;
       return keeper.turn(false);
@@ -176,8 +178,6 @@ export function mount(root: HTMLElement): View {
       const more = el('button', { type: 'button', class: 'button primary', onclick: () => (go.focus(), void start()) }, t('batch.go_on'));
       fill(notices, el('div', { class: 'notice row', role: 'status' }, el('p', null, t('batch.back', { done, n: done + waiting + queue.counts.failed })), waiting > 0 && more));
     }
-    await lists();
-    await keeper.sweep();
   }
 
   // ---- taking along
@@ -294,11 +294,12 @@ export function mount(root: HTMLElement): View {
     void lists();
   });
   draw();
-  void begin().catch((e: unknown) => {
+  const restored = restore().catch((e: unknown) => {
     // A browser whose storage is shut, as in some private windows: the list goes on without.
     console.warn(`the list is not kept: ${e instanceof Error ? e.message : String(e)}`);
-    void keeper.turn(false).catch(() => undefined);
+    return keeper.turn(false).catch(() => undefined);
   });
+  void restored.then(lists).then(() => keeper.sweep()).catch(() => undefined);
 
   return {
     show() {

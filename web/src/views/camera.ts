@@ -41,7 +41,6 @@ export function mount(root: HTMLElement): View {
   const prompt = choices('camera-preset', 'camera.question', presets, (p) => `batch.preset_${p}`, (chosen) => {
     preset = chosen;
     ownField.hidden = chosen !== 'own';
-    if (chosen === 'own') own.focus();
     loop.again();
   });
   const aloud = el('input', { type: 'checkbox', role: 'switch', onchange: () => ((voice.on = aloud.checked), voice.on || voice.stop()) });
