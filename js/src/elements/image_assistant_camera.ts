@@ -26,6 +26,7 @@ export class CameraDialog {
   private devices: string[] = [];
   /** Counts openings, so that a camera that comes too late is switched off again. */
   private round = 0;
+  private shooting = false;
 
   constructor(private readonly texts: () => AssistantTexts, private readonly taken: (file: File) => void) {
     this.video.muted = true;
@@ -99,12 +100,16 @@ export class CameraDialog {
 
   private async shoot(): Promise<void> {
     const { videoWidth: width, videoHeight: height } = this.video;
-    if (!this.stream || !width) return;
+    const round = this.round;
+    if (!this.stream || !width || this.shooting) return;
+    this.shooting = true;
     const canvas = el('canvas');
     canvas.width = width;
     canvas.height = height;
     canvas.getContext('2d')!.drawImage(this.video, 0, 0);
     const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/jpeg', 0.95));
+    this.shooting = false;
+    if (round !== this.round) return; // closed in the meantime
     if (!blob) {
       this.show(this.texts().cameraFailed, true);
       return;

@@ -138,7 +138,7 @@ export class Composer {
       let item = this.items.get(p.id);
       if (!item) {
         const remove = button('button bare', 'close', () => this.actions.remove(p)), facts = el('p', { class: 'facts' });
-        item = { node: el('li', { part: 'picture' }, thumbnail(p), el('p', { class: 'name', title: p.name, dir: 'auto' }, p.name), facts, remove.node), remove, facts };
+        item = { node: el('li', { part: 'picture' }, thumbnail(p, true), el('p', { class: 'name', title: p.name, dir: 'auto' }, p.name), facts, remove.node), remove, facts };
         this.items.set(p.id, item);
         this.strip.append(item.node);
       }

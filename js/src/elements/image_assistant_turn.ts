@@ -28,9 +28,9 @@ export interface TurnActions {
   speak(turn: AssistantTurn): void;
 }
 
-export function thumbnail(picture: AssistantPicture): HTMLImageElement {
-  // The address is the page's own, so that it stays out of referrers and the like; the name is all that is known of what it shows.
-  return el('img', { src: picture.url, alt: picture.name, class: 'thumb', part: 'thumbnail', decoding: 'async', draggable: 'false' });
+/** The name is all that is known of what it shows; where it stands beside, it is not said twice. */
+export function thumbnail(picture: AssistantPicture, named = false): HTMLImageElement {
+  return el('img', { src: picture.url, alt: named ? '' : picture.name, class: 'thumb', part: 'thumbnail', decoding: 'async', draggable: 'false' });
 }
 
 export class TurnView {

@@ -15,14 +15,14 @@ export const plan = [
   ...where('firefox', 'gpu', 'plain', 'probe'),
   ...long(where('firefox', 'gpu', 'plain', 'words', 'lost')),
   ...where('firefox', 'cpu', 'plain', 'words', 'inputs', 'errors', 'worker', 'modules'),
-  ...long(where('firefox', 'cpu', 'plain', 'store')), // takes many minutes there, half a minute in Chromium
+  ...long(where('firefox', 'cpu', 'plain', 'store')), // takes minutes there, half a minute in Chromium
   ...where('firefox', 'cpu', 'isolated', 'probe', 'words'),
   ...where('firefox', 'cpu', 'driven', 'extension_firefox'),
   ...where('webkit', 'cpu', 'plain', 'store', 'probe', 'words', 'inputs', 'api', 'abort', 'errors', 'worker', 'modules'),
   ...where('webkit', 'cpu', 'csp', 'words'),
   ...where('webkit', 'cpu', 'isolated', 'probe'),
   ...['chromium', 'firefox', 'webkit'].flatMap((browser) => ['csp', 'plain'].flatMap((mode) => where(browser, 'cpu', mode, 'auto_alt', 'auto_alt_model'))),
-  ...['chromium', 'firefox', 'webkit'].flatMap((browser) => where(browser, 'cpu', 'csp', 'image_assistant')),
+  ...['chromium', 'firefox', 'webkit'].flatMap((browser) => where(browser, 'cpu', 'csp', 'image_assistant', 'image_assistant_parts')),
   ...where('node', 'gpu', 'none', 'probe'),
   ...long(where('node', 'gpu', 'none', 'words', 'lost')),
   ...where('node', 'cpu', 'none', 'words', 'api', 'abort', 'errors'),
