@@ -15,7 +15,7 @@ import data  # noqa: E402
 from batches import Text, make_batch  # noqa: E402
 from evaluate import SIZES, normalised  # noqa: E402
 from folder import load_folder  # noqa: E402
-from model import Model  # noqa: E402
+from model import Config, Model  # noqa: E402
 
 
 @torch.no_grad()
@@ -30,8 +30,7 @@ def main():
     with open(os.path.join(args.export, 'config.json')) as f:
         published = json.load(f)
     text = Text(args.tokenizer)
-    kinds = published['text_config']['layer_types']
-    model = Model(text.config(n_layers=len(kinds), full_interval=kinds.index('full_attention') + 1, v_depth=published['vision_config']['depth']))
+    model = Model(Config.of(published))
     model.load_state_dict(load_folder(args.export))
     model.eval()
     reference = Qwen3_5ForConditionalGeneration.from_pretrained(args.export, dtype=torch.float32, attn_implementation='eager').eval()

@@ -25,6 +25,20 @@ class Config:
         self.eps = 1e-6
         self.__dict__.update(kw)
 
+    @staticmethod
+    def of(published):
+        """The Config of a config.json that `published()` wrote."""
+        t, v = published['text_config'], published['vision_config']
+        rope, kinds = t['rope_parameters'], t['layer_types']
+        return Config(
+            t['vocab_size'], published['image_token_id'], published['vision_start_token_id'], published['vision_end_token_id'], t['eos_token_id'],
+            d_model=t['hidden_size'], d_ff=t['intermediate_size'], n_layers=len(kinds), full_interval=kinds.index('full_attention') + 1,
+            n_heads=t['num_attention_heads'], n_kv_heads=t['num_key_value_heads'], head_dim=t['head_dim'], n_k_heads=t['linear_num_key_heads'],
+            n_v_heads=t['linear_num_value_heads'], k_head_dim=t['linear_key_head_dim'], v_head_dim=t['linear_value_head_dim'],
+            conv_kernel=t['linear_conv_kernel_dim'], rotary_factor=rope['partial_rotary_factor'], theta=rope['rope_theta'],
+            sections=tuple(rope['mrope_section']), v_depth=v['depth'], v_dim=v['hidden_size'], v_heads=v['num_heads'], v_ff=v['intermediate_size'],
+            v_side=math.isqrt(v['num_position_embeddings']), eps=t['rms_norm_eps'])
+
     def is_full(self, i):
         return (i + 1) % self.full_interval == 0
 

@@ -3,7 +3,7 @@
 #
 # Trains on all GPUs of this host, compares the export with the reference class and packs what came out into OUT, a new folder.
 # MATERIAL (made by pack.sh) holds assets/ or assets.tar.xz, tokenizer.json, if wanted lib/ (libpictures.so and the libraries that it
-# needs) and start/: what an earlier run of the sequence left (with state.json: training goes on there; without: it begins anew
+# needs) and start/ or start.tar.xz: what an earlier run of the sequence left (with state.json: training goes on there; without: it begins anew
 # with the weights). Training, figures and comparison take at most SECONDS + 120 s; a run that hangs is stopped and its
 # last checkpoint is packed. The exit status is that of the training.
 set -u
@@ -12,19 +12,24 @@ shift 3
 here=$(dirname "$0")
 export PYTHONUNBUFFERED=1 OMP_NUM_THREADS=2 PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True
 run=$(mktemp -d)
-assets=$material/assets
-if [ ! -d "$assets" ]; then # unpacked without xz, which a bare machine may lack
-    assets=$(mktemp -d)
-    python3 -c 'import sys, tarfile; tarfile.open(sys.argv[1]).extractall(sys.argv[2])' "$material/assets.tar.xz" "$assets" || exit 1
-fi
+unpacked() { # MATERIAL/NAME, or MATERIAL/NAME.tar.xz unpacked (without xz, which a bare machine may lack), or nothing
+    if [ -d "$material/$1" ]; then
+        echo "$material/$1"
+    elif [ -f "$material/$1.tar.xz" ]; then
+        local folder
+        folder=$(mktemp -d) && echo "$folder"
+        python3 -c 'import sys, tarfile; tarfile.open(sys.argv[1]).extractall(sys.argv[2])' "$material/$1.tar.xz" "$folder"
+    fi
+}
+assets=$(unpacked assets) && start_folder=$(unpacked start) || exit 1
 common=(--assets "$assets" --tokenizer "$material/tokenizer.json")
 if [ -d "$material/lib" ]; then
     export LD_LIBRARY_PATH="$material/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
     common+=(--library "$material/lib/libpictures.so")
 fi
 start=()
-if [ -f "$material/start/state.json" ]; then start=(--resume "$material/start")
-elif [ -d "$material/start" ]; then start=(--start "$material/start"); fi
+if [ -f "$start_folder/state.json" ]; then start=(--resume "$start_folder")
+elif [ -n "$start_folder" ]; then start=(--start "$start_folder"); fi
 gpus=$(nvidia-smi -L 2>/dev/null | wc -l)
 mkdir -p "$out"
 

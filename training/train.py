@@ -31,7 +31,7 @@ from evaluate import TEXTS, damaged, evaluate, held_out_readings  # noqa: E402
 from folder import export, start_from  # noqa: E402
 from guard import Guard  # noqa: E402
 from losses import MarksHead, answer_loss, marks_loss  # noqa: E402
-from model import Model  # noqa: E402
+from model import Config, Model  # noqa: E402
 
 KINDS = tuple(data.FAMILIES)  # in the order of what step_losses tells
 STATS = tuple(f'{kind}_{what}' for kind in KINDS for what in ('loss', 'right', 'found', 'batches')) + ('next', 'next_right', 'next_batches', 'progress')
@@ -59,6 +59,10 @@ class Course:
         self.shared.value = min(1.0, level)
 
 
+def sizes(text):
+    return {name: int(value) for name, value in (part.split('=') for part in text.split(','))}
+
+
 def parse():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument('--assets', required=True)
@@ -77,6 +81,7 @@ def parse():
     a.add_argument('--layers', type=int, default=6, help='of the decoder')
     a.add_argument('--interval', type=int, default=2, help='every such layer is full attention')
     a.add_argument('--vision-layers', type=int, default=6)
+    a.add_argument('--sizes', type=sizes, default={}, help='others of model.Config, as in d_model=320,d_ff=960,v_dim=320')
     a.add_argument('--tokens', type=int, default=65536, help='size of a batch')
     a.add_argument('--eval', type=int, default=256, help='held-out pictures for each size at the end')
     a.add_argument('--figures', action='store_true', help='score held-out pictures also at the end of a run that is not the last')
@@ -199,7 +204,10 @@ def main():
         torch.cuda.set_device(rank)
         dist.init_process_group('nccl')
     text = Text(args.tokenizer)
-    config = text.config(n_layers=args.layers, v_depth=args.vision_layers, full_interval=args.interval)
+    config = text.config(n_layers=args.layers, v_depth=args.vision_layers, full_interval=args.interval, **args.sizes)
+    if args.resume:  # the sizes are those of the earlier run
+        with open(os.path.join(args.resume, 'export', 'config.json')) as f:
+            config = Config.of(json.load(f))
     model, head = Model(config), MarksHead(config.d_model)
     if args.start:
         start_from(model, args.start)
