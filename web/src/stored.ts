@@ -75,6 +75,8 @@ export async function removeEverything(): Promise<void> {
   await removeDatabases();
   const { forgetOffline } = await import('./offline.js');
   await forgetOffline();
+  // One that the page has not got hold of yet, right after it was opened.
+  await (await (navigator.serviceWorker as ServiceWorkerContainer | undefined)?.getRegistration().catch(() => undefined))?.unregister();
   for (const name of await globalThis.caches?.keys().catch(() => []) ?? []) if (name.startsWith(PREFIX)) await caches.delete(name);
   settings.set(defaults);
   try {

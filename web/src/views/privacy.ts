@@ -34,7 +34,7 @@ const points = (name: string, n: number): HTMLElement => el('ul', { class: 'poin
 
 export function mount(root: HTMLElement): View {
   let shown = false, waiting = false;
-  const hosts = el('tbody'), rows = el('tbody'), summary = el('p', { class: 'privacy-verdict' }), limits = el('p', { class: 'muted small' }), kept = el('p', { class: 'muted' });
+  const hosts = el('tbody'), rows = el('tbody'), summary = el('p', { class: 'privacy-verdict' }), limits = el('p', { class: 'muted small privacy-limits' }), kept = el('p', { class: 'muted privacy-kept' });
 
   function live(): void {
     waiting = false;
