@@ -92,4 +92,7 @@ if (!globalThis.galagoAlt) {
     return true;
   });
 }
-globalThis.galagoAlt.start();
+globalThis.galagoAlt.start().catch((error) => {
+  state.error = error.message;
+  tell();
+});

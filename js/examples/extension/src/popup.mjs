@@ -15,7 +15,8 @@ const many = (n, one, more) => `${n} ${n === 1 ? one : more}`;
 function words({ running, generated, failed, left, looked, loading, error }) {
   if (error) return error;
   if (!running) return 'The page is as it was.';
-  if (loading) return `Loading the model: ${Math.floor((100 * loading.loaded) / loading.total)} %`;
+  // In large steps, since each is spoken.
+  if (loading) return `Loading the model: ${10 * Math.floor((10 * loading.loaded) / loading.total)} %`;
   const parts = [generated ? `${many(generated, 'picture', 'pictures')} described.` : ''];
   if (failed) parts.push(`${many(failed, 'picture', 'pictures')} could not be described.`);
   if (left) parts.push(`${many(left, 'picture was', 'pictures were')} too many and left out.`);

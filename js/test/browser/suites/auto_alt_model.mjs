@@ -146,7 +146,7 @@ export const tests = {
       place.append(el('section', {}, img(t, 2)));
       await until(() => place.querySelector('section img').alt === 'words for shapes-2.png', 'the words of a later picture');
       picture.src = url(t.env, sample(3));
-      await until(() => !picture.hasAttribute('alt') || picture.alt === 'words for shapes-3.png', 'the old words\' end', 1000);
+      await until(() => !picture.hasAttribute('alt') || picture.alt === 'words for shapes-3.png', 'the old words\' end');
       await until(() => picture.alt === 'words for shapes-3.png', 'the words of the other address');
       t.equal([asked.length, run.results.length], [3, 3]);
       picture.removeAttribute('alt'); // the page's wish
@@ -187,7 +187,7 @@ export const tests = {
     });
   },
   'a picture that is taken away is not asked for': async (t) => {
-    const { describe, urls } = describer(100);
+    const { describe, urls } = describer(500);
     await on([img(t, 1), img(t, 2)], async (start, place) => {
       const { done } = start({ describe });
       await until(() => urls().length === 1, 'the first question');
@@ -226,11 +226,12 @@ export const tests = {
     });
   },
   'pause, resume and stop': async (t) => {
-    const { describe, asked } = describer(50), pictures = [1, 2, 3].map((n) => img(t, n));
+    const { describe, asked } = describer(300), pictures = [1, 2, 3].map((n) => img(t, n));
     await on(pictures, async (start) => {
       const run = start({ describe });
       await until(() => asked.length === 1, 'the first question');
       run.pause();
+      await until(() => pictures[0].alt, 'the words of what was begun');
       await settled();
       t.equal([asked.length, Boolean(pictures[0].alt), run.paused], [1, true, true]);
       run.resume();
@@ -265,7 +266,7 @@ export const tests = {
     }
   },
   'a signal ends it': async (t) => {
-    const control = new AbortController(), { describe, asked } = describer(50);
+    const control = new AbortController(), { describe, asked } = describer(300);
     await on([img(t, 1), img(t, 2)], async (start) => {
       const run = start({ describe, signal: control.signal });
       await until(() => asked.length === 1, 'the first question');
