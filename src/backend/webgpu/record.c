@@ -412,8 +412,9 @@ static void forget_recording(webgpu *g)
 
 /* ---- how long forwards take ---- */
 
-/* A forward is handed over in parts of about this time, between which a page's own drawing gets the device. */
-enum { PART_MS = 25, MAX_PARTS = 16, UNKNOWN_PARTS = 8, MANY_TOKENS = 32 };
+/* A forward is handed over in parts of about this time: a page's own drawing gets the device between them, and the device begins with
+ * the first while the last are still encoded. */
+enum { PART_MS = 6, MAX_PARTS = 16, UNKNOWN_PARTS = 8, MANY_TOKENS = 32 };
 
 static uint32_t n_parts(const webgpu *g)
 {
