@@ -1,4 +1,5 @@
-/* Charts: bars, lines and pies with labels; values printed, or read off a scale on whose lines or half-way between they lie. */
+/* Charts: bars, lines and pies with labels; values printed, or read off a scale on whose lines or half-way
+ * between they lie. */
 #include "parts.h"
 
 #include <math.h>
@@ -19,7 +20,8 @@ static const char *const kind_names[] = {"bar chart", "bar chart", "line chart",
 
 static void name_all(pictures *p, chart *c)
 {
-    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     static const char *const days[] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun", "Mon"};
     int how = below(p, 5), first = below(p, 12), year = number(p, 1980, 2040);
     if (how == 1 && c->n > 7) how = 0;
@@ -48,7 +50,9 @@ static void make_values(pictures *p, chart *c)
         int left = 100;
         for (int i = 0; i < c->n; i++) {
             int rest = c->n - 1 - i, most = left - rest * 4 - rest * (rest - 1) / 2;
-            c->value[i] = i + 1 == c->n ? left : 4 + below(p, most / 2 > 4 ? most / 2 - 3 : 1) + (i == 0 ? below(p, 10) : 0);
+            c->value[i] = i + 1 == c->n
+                              ? left
+                              : 4 + below(p, most / 2 > 4 ? most / 2 - 3 : 1) + (i == 0 ? below(p, 10) : 0);
             for (int j = 0; j < i && i + 1 < c->n; j++)
                 if (c->value[j] == c->value[i]) c->value[i]++, j = -1;
             left -= c->value[i];
@@ -66,7 +70,9 @@ static void make_values(pictures *p, chart *c)
         int tries = 0;
         bool again;
         do {
-            c->value[i] = c->printed && c->top >= 10 ? 1 + below(p, c->top) : c->step % 2 ? c->step * (1 + below(p, lines)) : c->step / 2 * (1 + below(p, 2 * lines));
+            c->value[i] = c->printed && c->top >= 10 ? 1 + below(p, c->top)
+                          : c->step % 2              ? c->step * (1 + below(p, lines))
+                                                     : c->step / 2 * (1 + below(p, 2 * lines));
             again = false;
             for (int j = 0; j < i; j++) again |= c->value[j] == c->value[i];
         } while (again && tries++ < 30);
@@ -82,14 +88,21 @@ static void text(pictures *p, pictures_image *im, const pen *s, double x, double
 /* False when labels do not fit. */
 static bool draw_axes(pictures *p, pictures_image *im, chart *c, pen s)
 {
-    double size = s.size, top = c->title[0] ? 2.4 * size : 0.9 * size, x0 = 2.8 * size, x1 = im->width - 0.7 * size, y1 = im->height - 1.9 * size, widest = 0;
+    double size = s.size, top = c->title[0] ? 2.4 * size : 0.9 * size, x0 = 2.8 * size,
+           x1 = im->width - 0.7 * size, y1 = im->height - 1.9 * size, widest = 0;
     for (int i = 0; i < c->n; i++) widest = fmax(widest, width_of(&s, c->name[i]));
-    rgb faint = {(c->ink.r + 3 * c->paper.r) / 4, (c->ink.g + 3 * c->paper.g) / 4, (c->ink.b + 3 * c->paper.b) / 4};
-    bool lying = c->kind == BARS, scale = !c->printed || chance(p, 0.5), grid = scale && (!c->printed || chance(p, 0.5));
-    if (lying) x0 = widest + size;
-    else if (!scale) x0 = 0.8 * size;
-    double pitch = (lying ? y1 - top : x1 - x0) / c->n, long_way = lying ? x1 - x0 - 2 * size : y1 - top - 0.8 * size;
-    if ((!lying && widest > pitch - 3) || (lying && (x0 > 0.45 * im->width || pitch < 1.3 * size))) return false;
+    rgb faint = {(c->ink.r + 3 * c->paper.r) / 4, (c->ink.g + 3 * c->paper.g) / 4,
+                 (c->ink.b + 3 * c->paper.b) / 4};
+    bool lying = c->kind == BARS, scale = !c->printed || chance(p, 0.5),
+         grid = scale && (!c->printed || chance(p, 0.5));
+    if (lying)
+        x0 = widest + size;
+    else if (!scale)
+        x0 = 0.8 * size;
+    double pitch = (lying ? y1 - top : x1 - x0) / c->n,
+           long_way = lying ? x1 - x0 - 2 * size : y1 - top - 0.8 * size;
+    if ((!lying && widest > pitch - 3) || (lying && (x0 > 0.45 * im->width || pitch < 1.3 * size)))
+        return false;
     char t[32];
     if (c->title[0]) text(p, im, &s, im->width / 2.0, 1.45 * size, 0, c->title);
     for (int v = 0; v <= c->top && scale; v += c->step) {
@@ -135,9 +148,11 @@ static bool draw_pie(pictures *p, pictures_image *im, chart *c, pen s)
         snprintf(t, sizeof t, "%s %d%%", c->name[i], c->value[i]);
         widest = fmax(widest, width_of(&s, t));
     }
-    double legend = widest + 2.6 * size, r = fmin(im->width - legend - 1.2 * size, im->height - top - size) / 2;
+    double legend = widest + 2.6 * size,
+           r = fmin(im->width - legend - 1.2 * size, im->height - top - size) / 2;
     if (r < 2.4 * size || c->n * 1.5 * size > im->height - top) return false;
-    double x = r + 0.6 * size, y = top + (im->height - top) / 2, at = 0, y0 = y - c->n * 0.75 * size, lx = im->width - legend + 0.6 * size;
+    double x = r + 0.6 * size, y = top + (im->height - top) / 2, at = 0, y0 = y - c->n * 0.75 * size,
+           lx = im->width - legend + 0.6 * size;
     bool inside = chance(p, 0.5);
     if (c->title[0]) text(p, im, &s, im->width / 2.0, 1.45 * size, 0, c->title);
     double ends[MOST], sum = 0;
@@ -156,8 +171,10 @@ static bool draw_pie(pictures *p, pictures_image *im, chart *c, pen s)
     for (int i = 0; i < c->n; i++) { /* legend: per cents where the slice does not bear them */
         double ly = y0 + (i + 0.7) * 1.5 * size;
         fill_rect(p, im, lx, ly - 0.75 * size, lx + 0.85 * size, ly + 0.1 * size, c->colour[i], 1);
-        if (inside && c->value[i] >= 7) snprintf(t, sizeof t, "%s", c->name[i]);
-        else snprintf(t, sizeof t, "%s %d%%", c->name[i], c->value[i]);
+        if (inside && c->value[i] >= 7)
+            snprintf(t, sizeof t, "%s", c->name[i]);
+        else
+            snprintf(t, sizeof t, "%s %d%%", c->name[i], c->value[i]);
         text(p, im, &s, lx + 1.3 * size, ly, -1, t);
     }
     return true;
@@ -181,13 +198,21 @@ static void ask(pictures *p, const chart *c, pictures_item *out)
     snprintf(t, sizeof t, "%d%s", c->value[i], c->unit);
     int u = below(p, 18);
     if (u < 5) {
-        snprintf(q, sizeof q, chance(p, 0.6) ? "What is the value of %s?" : chance(p, 0.5) ? "How much is %s?" : "What value does %s have?", c->name[i]);
+        snprintf(q, sizeof q,
+                 chance(p, 0.6)   ? "What is the value of %s?"
+                 : chance(p, 0.5) ? "How much is %s?"
+                                  : "What value does %s have?",
+                 c->name[i]);
         snprintf(v, sizeof v, "the value of %s", c->name[i]);
         reply_value(p, out, "chart", q, v, "value", t, true);
     } else if (u < 7 && high_alone) {
-        reply_value(p, out, "chart", chance(p, 0.6) ? "Which is the largest?" : "Which has the highest value?", "the largest", "largest", c->name[high], true);
+        reply_value(p, out, "chart",
+                    chance(p, 0.6) ? "Which is the largest?" : "Which has the highest value?", "the largest",
+                    "largest", c->name[high], true);
     } else if (u < 9 && low_alone) {
-        reply_value(p, out, "chart", chance(p, 0.6) ? "Which is the smallest?" : "Which has the lowest value?", "the smallest", "smallest", c->name[low], true);
+        reply_value(p, out, "chart",
+                    chance(p, 0.6) ? "Which is the smallest?" : "Which has the lowest value?", "the smallest",
+                    "smallest", c->name[low], true);
     } else if (u < 10) {
         snprintf(q, sizeof q, "How many %s are there?", things[c->kind]);
         snprintf(v, sizeof v, "there are %%s %s.", things[c->kind]);
@@ -198,7 +223,8 @@ static void ask(pictures *p, const chart *c, pictures_item *out)
         snprintf(v, sizeof v, "the difference between %s and %s", c->name[i], c->name[j]);
         reply_value(p, out, "chart", q, v, "difference", t, false);
     } else if (u < 13 && c->value[i] != c->value[j]) {
-        snprintf(q, sizeof q, "Is %s %s than %s?", c->name[i], chance(p, 0.5) ? "larger" : "smaller", c->name[j]);
+        snprintf(q, sizeof q, "Is %s %s than %s?", c->name[i], chance(p, 0.5) ? "larger" : "smaller",
+                 c->name[j]);
         reply_yes(p, out, q, (strstr(q, "larger") != NULL) == (c->value[i] > c->value[j]));
         snprintf(out->task, sizeof out->task, "chart");
     } else if (u < 14 && alone) {
@@ -209,14 +235,20 @@ static void ask(pictures *p, const chart *c, pictures_item *out)
     } else if (u < 16) {
         told(out, "json", chance(p, 0.5) ? "Give all values as JSON." : "Read the chart as JSON.", "{");
         for (int k = 0; k < c->n; k++) {
-            snprintf(v, sizeof v, "%s\"" COPIED "%s" COPIED "\": " COPIED "%d" COPIED, k ? ", " : "", c->name[k], c->value[k]);
+            snprintf(v, sizeof v, "%s\"" COPIED "%s" COPIED "\": " COPIED "%d" COPIED, k ? ", " : "",
+                     c->name[k], c->value[k]);
             append(out->answer, sizeof out->answer, v);
         }
         append(out->answer, sizeof out->answer, "}");
     } else if (u < 17) {
-        told(out, "describe", chance(p, 0.5) ? "Describe this image." : "Write alt text for this image.", NULL);
-        snprintf(out->answer, sizeof out->answer, "A %s with %s %s", kind_names[c->kind], numbers[c->n], things[c->kind]);
-        if (high_alone) snprintf(v, sizeof v, "; " COPIED "%s" COPIED " is the largest with " COPIED "%d%s" COPIED, c->name[high], c->value[high], c->unit), append(out->answer, sizeof out->answer, v);
+        told(out, "describe", chance(p, 0.5) ? "Describe this image." : "Write alt text for this image.",
+             NULL);
+        snprintf(out->answer, sizeof out->answer, "A %s with %s %s", kind_names[c->kind], numbers[c->n],
+                 things[c->kind]);
+        if (high_alone)
+            snprintf(v, sizeof v, "; " COPIED "%s" COPIED " is the largest with " COPIED "%d%s" COPIED,
+                     c->name[high], c->value[high], c->unit),
+                append(out->answer, sizeof out->answer, v);
         append(out->answer, sizeof out->answer, ".");
     } else {
         static const char *const kinds[] = {"bar chart", "line chart", "pie chart", "table"};
@@ -246,7 +278,9 @@ void make_chart(pictures *p, pictures_image *im, pictures_item *out)
                 c.colour[i] = one ? base : any_colour(p);
                 bool near = fabs(luma(c.colour[i]) - luma(c.paper)) < 40;
                 for (int j = 0; j < i && !one; j++)
-                    near |= fabs(c.colour[i].r - c.colour[j].r) + fabs(c.colour[i].g - c.colour[j].g) + fabs(c.colour[i].b - c.colour[j].b) < 90;
+                    near |= fabs(c.colour[i].r - c.colour[j].r) + fabs(c.colour[i].g - c.colour[j].g) +
+                                fabs(c.colour[i].b - c.colour[j].b) <
+                            90;
                 if (!near) break;
                 if (one) base = any_colour(p), i = 0;
             } while (again++ < 40);

@@ -17,7 +17,8 @@ static void quote(char *out, size_t size, const char *value)
 
 void ask_whole(pictures *p, const document *d, pictures_item *out)
 {
-    static const char *const prompts[] = {"Read the text in this image.", "Read the whole text.", "Transcribe the text.", "What is written here?"};
+    static const char *const prompts[] = {"Read the text in this image.", "Read the whole text.",
+                                          "Transcribe the text.", "What is written here?"};
     told(out, "page", prompts[chance(p, 0.5) ? 0 : below(p, 4)], COPIED);
     append(out->answer, sizeof out->answer, d->whole);
     append(out->answer, sizeof out->answer, COPIED);
@@ -29,7 +30,9 @@ static void ask_field(pictures *p, const document *d, const field *f, pictures_i
     switch (below(p, 4)) {
     case 0: snprintf(q, sizeof q, "What is %s?", f->subject); break;
     case 1: snprintf(q, sizeof q, "What is %s on this %s?", f->subject, d->kind); break;
-    case 2: snprintf(q, sizeof q, "%s?", f->subject + (strncmp(f->subject, "the ", 4) ? 0 : 4)), capital(q); break;
+    case 2:
+        snprintf(q, sizeof q, "%s?", f->subject + (strncmp(f->subject, "the ", 4) ? 0 : 4)), capital(q);
+        break;
     default: snprintf(q, sizeof q, "Find %s.", f->subject); break;
     }
     reply_value(p, out, d->task, q, f->subject, f->key, f->value, true);
@@ -37,7 +40,8 @@ static void ask_field(pictures *p, const document *d, const field *f, pictures_i
 
 static void ask_fields_json(pictures *p, const document *d, pictures_item *out)
 {
-    int pick[4], n = 0, most = d->n_fields < 4 ? d->n_fields : 4, wanted = most > 1 ? 2 + below(p, most - 1) : 1;
+    int pick[4], n = 0, most = d->n_fields < 4 ? d->n_fields : 4,
+                 wanted = most > 1 ? 2 + below(p, most - 1) : 1;
     while (n < wanted) {
         int k = below(p, d->n_fields);
         bool again = false;
@@ -71,9 +75,15 @@ static void ask_rows(pictures *p, const document *d, pictures_item *out)
     }
     int u = below(p, 10);
     if (u < 2) {
-        snprintf(q, sizeof q, d->names_first ? "How many rows does the table have?" : chance(p, 0.5) ? "How many items are there?" : "How many items are on this %s?", d->kind);
-        if (d->n_rows != 1) snprintf(v, sizeof v, "there are %%s %s.", things);
-        else snprintf(v, sizeof v, "there is %%s %.*s.", (int)strlen(things) - 1, things);
+        snprintf(q, sizeof q,
+                 d->names_first   ? "How many rows does the table have?"
+                 : chance(p, 0.5) ? "How many items are there?"
+                                  : "How many items are on this %s?",
+                 d->kind);
+        if (d->n_rows != 1)
+            snprintf(v, sizeof v, "there are %%s %s.", things);
+        else
+            snprintf(v, sizeof v, "there is %%s %.*s.", (int)strlen(things) - 1, things);
         reply_number(p, out, d->task, q, v, "count", d->n_rows);
     } else if (u < 6) {
         int c = d->names_first ? 1 + below(p, last) : last;
@@ -84,7 +94,8 @@ static void ask_rows(pictures *p, const document *d, pictures_item *out)
             capital(q);
             snprintf(v, sizeof v, "the %s of %s", column, r->cell[0]);
         } else {
-            snprintf(q, sizeof q, chance(p, 0.5) ? "How much is the %s?" : "What is the price of %s?", r->cell[0]);
+            snprintf(q, sizeof q, chance(p, 0.5) ? "How much is the %s?" : "What is the price of %s?",
+                     r->cell[0]);
             snprintf(v, sizeof v, "the price of %s", r->cell[0]);
             snprintf(column, sizeof column, "price");
         }
@@ -98,7 +109,8 @@ static void ask_rows(pictures *p, const document *d, pictures_item *out)
         } else {
             snprintf(q, sizeof q, high ? "Which item costs the most?" : "Which item costs the least?");
         }
-        reply_value(p, out, d->task, q, high ? "the largest" : "the smallest", "item", d->rows[high ? most : least].cell[0], true);
+        reply_value(p, out, d->task, q, high ? "the largest" : "the smallest", "item",
+                    d->rows[high ? most : least].cell[0], true);
     } else if (!d->names_first) {
         snprintf(q, sizeof q, "Which item costs %s?", r->cell[last]);
         reply_value(p, out, d->task, q, "the item", "item", r->cell[0], true);
@@ -115,7 +127,8 @@ static void ask_rows(pictures *p, const document *d, pictures_item *out)
 
 static void describe(pictures *p, const document *d, pictures_item *out)
 {
-    static const char *const prompts[] = {"Describe this image.", "Describe this image in one sentence.", "What is in this image?", "Write alt text for this image."};
+    static const char *const prompts[] = {"Describe this image.", "Describe this image in one sentence.",
+                                          "What is in this image?", "Write alt text for this image."};
     char q[160];
     const field *date = NULL, *total = NULL, *name = NULL;
     for (int i = 0; i < d->n_fields; i++) {
@@ -133,16 +146,26 @@ static void describe(pictures *p, const document *d, pictures_item *out)
         snprintf(q, sizeof q, " titled \"" COPIED "%s" COPIED "\"", d->title);
         append(out->answer, sizeof out->answer, q);
     }
-    if (name) snprintf(q, sizeof q, " for " COPIED "%s" COPIED, name->value), append(out->answer, sizeof out->answer, q);
-    if (date) snprintf(q, sizeof q, ", dated " COPIED "%s" COPIED, date->value), append(out->answer, sizeof out->answer, q);
-    if (d->n_rows) snprintf(q, sizeof q, ", with %s %s%s", numbers[d->n_rows], d->names_first ? "row" : "item", d->n_rows == 1 ? "" : "s"), append(out->answer, sizeof out->answer, q);
-    if (total) snprintf(q, sizeof q, " and a total of " COPIED "%s" COPIED, total->value), append(out->answer, sizeof out->answer, q);
+    if (name)
+        snprintf(q, sizeof q, " for " COPIED "%s" COPIED, name->value),
+            append(out->answer, sizeof out->answer, q);
+    if (date)
+        snprintf(q, sizeof q, ", dated " COPIED "%s" COPIED, date->value),
+            append(out->answer, sizeof out->answer, q);
+    if (d->n_rows)
+        snprintf(q, sizeof q, ", with %s %s%s", numbers[d->n_rows], d->names_first ? "row" : "item",
+                 d->n_rows == 1 ? "" : "s"),
+            append(out->answer, sizeof out->answer, q);
+    if (total)
+        snprintf(q, sizeof q, " and a total of " COPIED "%s" COPIED, total->value),
+            append(out->answer, sizeof out->answer, q);
     append(out->answer, sizeof out->answer, ".");
 }
 
 void ask_document(pictures *p, const document *d, pictures_item *out)
 {
-    static const char *const kinds[] = {"receipt", "invoice", "form", "business card", "ticket", "label", "table", "sign", "code", "dialog"};
+    static const char *const kinds[] = {"receipt", "invoice", "form", "business card", "ticket",
+                                        "label",   "table",   "sign", "code",          "dialog"};
     double u = uniform(p, 0, 1);
     if (p->whole) {
         ask_whole(p, d, out);

@@ -37,6 +37,16 @@ field *add_field(document *d, const char *key, const char *label, const char *su
 
 /* kinds.c: one made up. */
 void make_up(pictures *p, document *d, int height);
+/* slips.c */
+void make_receipt(pictures *p, document *d, int height);
+void make_invoice(pictures *p, document *d, int height);
+/* "$12.40"; the sign stands behind when `behind`. */
+void money_text(char *s, size_t size, int cents, const char *sign, bool behind);
+int any_price(pictures *p);
+/* A name that no row has yet. */
+void goods_name(pictures *p, document *d, char *s, size_t size);
+/* How many rows, at most `most`, that fit into so many pixels. */
+int row_count(pictures *p, int height, int most);
 /* layout.c */
 bool lay_out(pictures *p, pictures_image *im, document *d);
 /* A row of pieces at left, middle or right; what is drawn is told to d->whole. */

@@ -47,7 +47,8 @@ void put(pictures_image *im, int x, int y, rgb c, double a)
 
 static void blot(pictures *p, pictures_image *im)
 {
-    double r = uniform(p, 0.1, 0.4) * im->width, x0 = uniform(p, 0, im->width), y0 = uniform(p, 0, im->height), a = uniform(p, 0.1, 0.5);
+    double r = uniform(p, 0.1, 0.4) * im->width, x0 = uniform(p, 0, im->width),
+           y0 = uniform(p, 0, im->height), a = uniform(p, 0.1, 0.5);
     rgb c = any_colour(p);
     for (int y = (int)fmax(0, y0 - r); y < im->height && y <= y0 + r; y++)
         for (int x = (int)fmax(0, x0 - r); x < im->width && x <= x0 + r; x++) {
@@ -70,8 +71,10 @@ void ground(pictures *p, pictures_image *im, rgb a, bool textured)
     for (int y = 0; y < im->height && kind >= 6; y++)
         for (int x = 0; x < im->width; x++) {
             double t = 0, s = x * dx + y * dy;
-            if (kind < 8) t = ((x * dx / im->width + y * dy / im->height) + 1) / 2;
-            else t = fabs(fmod(fabs(s), period) / period * 2 - 1);
+            if (kind < 8)
+                t = ((x * dx / im->width + y * dy / im->height) + 1) / 2;
+            else
+                t = fabs(fmod(fabs(s), period) / period * 2 - 1);
             if (kind == 9) t = t < 0.5;
             uint8_t *q = im->rgb + (size_t)y * row + 3 * (size_t)x;
             q[0] = (uint8_t)(a.r + (b.r - a.r) * t);
@@ -92,14 +95,16 @@ void fill_rect(pictures *p, pictures_image *im, double x0, double y0, double x1,
     double ct = cos(p->turn), st = sin(p->turn), cx = p->turn_x, cy = p->turn_y;
     double low_x = 1e9, high_x = -1e9, low_y = 1e9, high_y = -1e9;
     for (int k = 0; k < 4; k++) { /* corners on the picture */
-        double u = (k & 1 ? x1 : x0) - cx, v = (k & 2 ? y1 : y0) - cy, x = cx + u * ct + v * st, y = cy - u * st + v * ct;
+        double u = (k & 1 ? x1 : x0) - cx, v = (k & 2 ? y1 : y0) - cy, x = cx + u * ct + v * st,
+               y = cy - u * st + v * ct;
         low_x = fmin(low_x, x), high_x = fmax(high_x, x), low_y = fmin(low_y, y), high_y = fmax(high_y, y);
     }
     int left = (int)fmax(0, low_x - 1), right = (int)fmin(im->width - 1, high_x + 1);
     int top = (int)fmax(0, low_y - 1), bottom = (int)fmin(im->height - 1, high_y + 1);
     for (int y = top; y <= bottom; y++)
         for (int x = left; x <= right; x++) {
-            double dx = x + 0.5 - cx, dy = y + 0.5 - cy, u = cx + dx * ct - dy * st, v = cy + dx * st + dy * ct;
+            double dx = x + 0.5 - cx, dy = y + 0.5 - cy, u = cx + dx * ct - dy * st,
+                   v = cy + dx * st + dy * ct;
             double across = fmin(fmin(u - x0, x1 - u) + 0.5, 1), down = fmin(fmin(v - y0, y1 - v) + 0.5, 1);
             if (across > 0 && down > 0) put(im, x, y, c, a * across * down);
         }
@@ -173,7 +178,10 @@ static void blur(pictures_image *im, int times)
             for (int x = 3; x < 3 * (im->width - 1); x++) {
                 const uint8_t *q = copy + (size_t)y * 3 * (size_t)im->width + x;
                 long s = 3 * (long)im->width;
-                im->rgb[(size_t)y * 3 * (size_t)im->width + (size_t)x] = (uint8_t)((4 * q[0] + 2 * (q[-3] + q[3] + q[-s] + q[s]) + q[-s - 3] + q[-s + 3] + q[s - 3] + q[s + 3] + 8) / 16);
+                im->rgb[(size_t)y * 3 * (size_t)im->width + (size_t)x] =
+                    (uint8_t)((4 * q[0] + 2 * (q[-3] + q[3] + q[-s] + q[s]) + q[-s - 3] + q[-s + 3] +
+                               q[s - 3] + q[s + 3] + 8) /
+                              16);
             }
     }
     free(copy);

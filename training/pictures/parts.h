@@ -45,8 +45,8 @@ struct pictures {
     uint64_t rng;
     pictures_split split;
     double level;
-    bool clean, whole; /* whole: documents are asked for their whole text, else never */
-    int place;                 /* of the next character in the answer */
+    bool clean, whole;           /* whole: documents are asked for their whole text, else never */
+    int place;                   /* of the next character in the answer */
     double turn, turn_x, turn_y; /* of the page, around a point */
     glyph *glyphs;
     uint8_t *glyph_bytes;
@@ -57,7 +57,8 @@ struct pictures {
 double uniform(pictures *p, double a, double b);
 int below(pictures *p, int n);
 bool chance(pictures *p, double x);
-/* A number from a to b; where there are many, one in ten is kept from training (the held-out split draws those alone). */
+/* A number from a to b; where there are many, one in ten is kept from training (the held-out split draws
+ * those alone). */
 int number(pictures *p, int a, int b);
 #define PICK(p, list) ((list)[below(p, (int)(sizeof(list) / sizeof *(list)))])
 /* The file's bytes and a final 0, the caller's to free; NULL when it cannot be read whole. */
@@ -116,13 +117,15 @@ typedef struct pen {
     rgb ink;
 } pen;
 uint32_t utf8(const char **s);
-/* A face that has every character of `text` (NULL: any face, of Latin letters with accents); NULL when 40 tries found none. */
+/* A face that has every character of `text` (NULL: any face, of Latin letters with accents); NULL when 40
+ * tries found none. */
 FT_Face face_of(pictures *p, const char *text);
 /* One with all letters as wide as each other, else any. */
 FT_Face mono_face_of(pictures *p, const char *text);
 double width_of(const pen *s, const char *text);
 /* Draws text with its baseline's left end at (x, y) of the page; returns its width. */
-double draw_text(pictures *p, pictures_image *im, const pen *s, const char *text, double x, double y, double angle);
+double draw_text(pictures *p, pictures_image *im, const pen *s, const char *text, double x, double y,
+                 double angle);
 void mark_object(const pictures_image *im, double x, double y, int shape, int colour);
 void mark_sprite(const pictures_image *im, double x, double y, int sprite, int colour);
 
@@ -139,7 +142,8 @@ typedef struct look {
 } look;
 look plain_look(void);
 look any_look(pictures *p);
-void sprite_draw(const pictures *p, pictures_image *im, int style, int name, double x, double y, double size, const look *l);
+void sprite_draw(const pictures *p, pictures_image *im, int style, int name, double x, double y, double size,
+                 const look *l);
 
 /* ---- replies.c ---- */
 /* Around what is copied from the picture; callers write such spans byte by byte. */
@@ -148,12 +152,12 @@ void told(pictures_item *out, const char *task, const char *prompt, const char *
 /* A question with one value: plain, one word, one sentence, JSON. `subject` as in "the total". */
 void reply_value(pictures *p, pictures_item *out, const char *task, const char *question, const char *subject,
                  const char *key, const char *value, bool copied);
-void reply_number(pictures *p, pictures_item *out, const char *task, const char *question, const char *sentence,
-                  const char *key, int n);
+void reply_number(pictures *p, pictures_item *out, const char *task, const char *question,
+                  const char *sentence, const char *key, int n);
 void reply_yes(pictures *p, pictures_item *out, const char *question, bool yes);
 void reply_absent(pictures *p, pictures_item *out, const char *question, const char *thing);
-void reply_choice(pictures *p, pictures_item *out, const char *question, const char *right, const char *const *others, int n,
-                  bool copied);
+void reply_choice(pictures *p, pictures_item *out, const char *question, const char *right,
+                  const char *const *others, int n, bool copied);
 
 /* ---- families ---- */
 void make_reading(pictures *p, pictures_image *im, pictures_item *out);

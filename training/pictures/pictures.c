@@ -1,6 +1,7 @@
 /*
- * Training pictures: printed text, documents, charts, drawn shapes and scenes of emoji, with questions and exact answers.
- * Deterministic: the same assets, split, seed and index give the same picture on every machine.
+ * Training pictures: printed text, documents, charts, drawn shapes and scenes of emoji, with questions and
+ * exact answers. Deterministic: the same assets, split, seed and index give the same picture on every
+ * machine.
  *
  * One `pictures` context per thread (FreeType faces are not shared); see pictures.h for the interface.
  */
@@ -86,7 +87,8 @@ pictures *pictures_open(const char *assets, pictures_split split)
     p->names = calloc(MAX_WORDS, sizeof *p->names);
     p->glyphs = calloc(N_GLYPHS, sizeof *p->glyphs);
     p->glyph_bytes = malloc(GLYPH_BYTES);
-    if (!p->word_bytes || !p->words || !p->names || !p->glyphs || !p->glyph_bytes || !p->n_fonts) return pictures_close(p), NULL;
+    if (!p->word_bytes || !p->words || !p->names || !p->glyphs || !p->glyph_bytes || !p->n_fonts)
+        return pictures_close(p), NULL;
     p->n_words = lines_of(p->word_bytes, p->words, split);
     if (p->name_bytes) p->n_names = lines_of(p->name_bytes, p->names, split);
     if (!p->n_words || !sprites_open(p, assets)) return pictures_close(p), NULL;
@@ -119,7 +121,8 @@ void pictures_options(pictures *p, double level, bool clean)
 
 int pictures_sprites(const pictures *p) { return p->n_sprites; }
 
-void pictures_make(pictures *p, uint64_t seed, uint64_t index, int task, pictures_image *im, pictures_item *out)
+void pictures_make(pictures *p, uint64_t seed, uint64_t index, int task, pictures_image *im,
+                   pictures_item *out)
 {
     p->rng = seed * 0xD1342543DE82EF95ull + index * 0x2545F4914F6CDD1Dull + (uint64_t)p->split;
     for (int i = 0; i < 4; i++) next(p);

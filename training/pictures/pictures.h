@@ -13,7 +13,8 @@ enum {
     PICTURES_SHAPES,     /* drawn shapes */
     PICTURES_SCENES,     /* emoji */
     PICTURES_PARAGRAPHS, /* up to twelve lines */
-    PICTURES_DOCUMENTS,  /* receipts, invoices, forms, cards, tickets, labels, signs, tables, screens: questions */
+    PICTURES_DOCUMENTS,  /* receipts, invoices, forms, cards, tickets, labels, signs, tables, screens:
+                            questions */
     PICTURES_PAGES,      /* the same and code: the whole text */
     PICTURES_CHARTS,     /* bars, lines, pies */
     PICTURES_FAMILIES
@@ -21,8 +22,8 @@ enum {
 
 /*
  * What stands where, for each 32x32 cell of a picture (one image token), row by row:
- * bytes 0 to 11  the characters whose middle lies in the cell, in the order of drawing: 1 to 95 of ASCII 32 to 126, then the places in
- *                pictures_letters; 0 when there are no more; a thirteenth character is left out
+ * bytes 0 to 11  the characters whose middle lies in the cell, in the order of drawing: 1 to 95 of ASCII 32
+ * to 126, then the places in pictures_letters; 0 when there are no more; a thirteenth character is left out
  * byte 12        1 + shape of the object whose middle lies in the cell, or 0
  * byte 13        1 + its colour, or 0
  * byte 14        1 + emoji (line of sprites.txt) whose middle lies in the cell, or 0
@@ -41,18 +42,19 @@ typedef struct pictures_image {
 /* In the answer, what is copied letter by letter from the picture stands between bytes 1. */
 typedef struct pictures_item {
     char task[16], prompt[512], answer[2400];
-    /* Blur (times) and noise (amplitude, one value for all channels or three): what pictures_options left to the caller. JPEG
-     * compression (quality, 0 for none) always is. */
+    /* Blur (times) and noise (amplitude, one value for all channels or three): what pictures_options left to
+     * the caller. JPEG compression (quality, 0 for none) always is. */
     int blur, noise, grey, jpeg;
     int style; /* of emoji (line of styles in sprites.py), -1 without */
 } pictures_item;
 
-/* `assets` holds fonts-train.txt, fonts-held-out.txt (font files, one a line), words.txt, and, where they are, names.txt (of people
- * and places), sprites.bin and sprites.txt (emoji; without them there are no scenes). NULL when they cannot be read. */
+/* `assets` holds fonts-train.txt, fonts-held-out.txt (font files, one a line), words.txt, and, where they
+ * are, names.txt (of people and places), sprites.bin and sprites.txt (emoji; without them there are no
+ * scenes). NULL when they cannot be read. */
 pictures *pictures_open(const char *assets, pictures_split split);
 void pictures_close(pictures *p);
-/* `level`, 0 to 1: how long and how small text is; 1 (as opened) draws what the model is measured on. `clean`: blur and
- * noise are only named in the item. */
+/* `level`, 0 to 1: how long and how small text is; 1 (as opened) draws what the model is measured on.
+ * `clean`: blur and noise are only named in the item. */
 void pictures_options(pictures *p, double level, bool clean);
 /* How many emoji there are. */
 int pictures_sprites(const pictures *p);

@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const prompts[] = {"Read the text in this image.", "What does the text say?", "Read the text.",
-                                      "What is written here?", "Transcribe the text.", "What does it say?"};
+static const char *const prompts[] = {
+    "Read the text in this image.", "What does the text say?", "Read the text.",
+    "What is written here?",        "Transcribe the text.",    "What does it say?"};
 
 static void lines_told(pictures *p, pictures_item *out, const char *task, char text[][MAX_TEXT], int lines)
 {
@@ -49,10 +50,12 @@ void make_reading(pictures *p, pictures_image *im, pictures_item *out)
     s.spacing = spacing * s.size;
     double angle = chance(p, 0.25) ? uniform(p, -0.05, 0.05) : 0;
     if (lines == 1 && im->width > 3 * im->height) angle *= 0.6;
-    double w = widest * s.size / 64, line_height = s.size * uniform(p, 1.15, 1.4), block = s.size + line_height * (lines - 1);
+    double w = widest * s.size / 64, line_height = s.size * uniform(p, 1.15, 1.4),
+           block = s.size + line_height * (lines - 1);
     double left = uniform(p, 0.02 * im->width, fmax(0.02 * im->width, 0.98 * im->width - w));
     double slack = im->height - block * 1.15 - fabs(sin(angle)) * w;
-    double top = uniform(p, 0.04 * s.size, fmax(0.04 * s.size, slack)) + (angle > 0 ? fabs(sin(angle)) * w : 0);
+    double top =
+        uniform(p, 0.04 * s.size, fmax(0.04 * s.size, slack)) + (angle > 0 ? fabs(sin(angle)) * w : 0);
     bool centred = chance(p, 0.3);
     for (int i = 0; i < lines; i++) {
         double indent = centred ? (w - width_of(&s, text[i])) / 2 : 0;
@@ -70,7 +73,8 @@ void make_paragraph(pictures *p, pictures_image *im, pictures_item *out)
     rgb ink, paper;
     text_colours(p, &ink, &paper, chance(p, 0.12) ? 50 : 80);
     ground(p, im, paper, false);
-    int most = (int)fmin(MOST, im->height / 32.0), lines = 2 + below(p, (int)fmax(1, (most - 1) * (0.3 + 0.7 * p->level)));
+    int most = (int)fmin(MOST, im->height / 32.0),
+        lines = 2 + below(p, (int)fmax(1, (most - 1) * (0.3 + 0.7 * p->level)));
     if (lines > most) lines = most;
     make_sentence(p, flow, sizeof flow, 100);
     if (chance(p, 0.2)) accent(p, flow, sizeof flow, uniform(p, 0.05, 0.25));
@@ -81,7 +85,8 @@ void make_paragraph(pictures *p, pictures_image *im, pictures_item *out)
         return;
     }
     p->turn = chance(p, 0.25) ? uniform(p, -0.03, 0.03) : 0;
-    double margin = uniform(p, 0.03, 0.08) * im->width + fabs(p->turn) * im->height / 2, room = im->width - 2 * margin;
+    double margin = uniform(p, 0.03, 0.08) * im->width + fabs(p->turn) * im->height / 2,
+           room = im->width - 2 * margin;
     double pitch = (im->height - 2 * margin * im->height / im->width) / (lines + 0.3);
     double largest = fmin(pitch / 1.15, 40);
     s.size = clamp(largest * uniform(p, 0.8 - 0.2 * p->level, 1), 11, 40);

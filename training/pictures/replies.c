@@ -22,12 +22,14 @@ static void quoted(char *out, size_t size, const char *value)
     out[n] = 0;
 }
 
-void reply_value(pictures *p, pictures_item *out, const char *task, const char *question, const char *subject, const char *key,
-                 const char *value, bool copied)
+void reply_value(pictures *p, pictures_item *out, const char *task, const char *question, const char *subject,
+                 const char *key, const char *value, bool copied)
 {
     static const char *const one[] = {" Answer in one word.", " One word only.", " Just the word."};
-    static const char *const sentence[] = {" Answer in one sentence.", " Reply with a sentence.", " Use a full sentence."};
-    static const char *const json[] = {" Answer as JSON with the field \"%s\".", " Reply in JSON: {\"%s\": ...}"};
+    static const char *const sentence[] = {" Answer in one sentence.", " Reply with a sentence.",
+                                           " Use a full sentence."};
+    static const char *const json[] = {" Answer as JSON with the field \"%s\".",
+                                       " Reply in JSON: {\"%s\": ...}"};
     const char *mark = copied ? COPIED : "";
     double u = uniform(p, 0, 1);
     told(out, task, question, NULL);
@@ -53,7 +55,8 @@ void reply_value(pictures *p, pictures_item *out, const char *task, const char *
 }
 
 /* `sentence`: what is said in one, with %s for the number as a word. */
-void reply_number(pictures *p, pictures_item *out, const char *task, const char *question, const char *sentence, const char *key, int n)
+void reply_number(pictures *p, pictures_item *out, const char *task, const char *question,
+                  const char *sentence, const char *key, int n)
 {
     double u = uniform(p, 0, 1);
     told(out, task, question, NULL);
@@ -76,7 +79,8 @@ void reply_number(pictures *p, pictures_item *out, const char *task, const char 
 void reply_yes(pictures *p, pictures_item *out, const char *question, bool yes)
 {
     told(out, "yesno", question, yes ? "Yes" : "No");
-    if (chance(p, 0.25)) append(out->prompt, sizeof out->prompt, chance(p, 0.5) ? " Answer yes or no." : " Yes or no?");
+    if (chance(p, 0.25))
+        append(out->prompt, sizeof out->prompt, chance(p, 0.5) ? " Answer yes or no." : " Yes or no?");
 }
 
 /* `thing` as in "cat": what was asked about is not there. */
@@ -87,9 +91,11 @@ void reply_absent(pictures *p, pictures_item *out, const char *question, const c
     snprintf(out->answer, sizeof out->answer, "There is no %s in the picture.", thing);
 }
 
-void reply_choice(pictures *p, pictures_item *out, const char *question, const char *right, const char *const *others, int n, bool copied)
+void reply_choice(pictures *p, pictures_item *out, const char *question, const char *right,
+                  const char *const *others, int n, bool copied)
 {
-    static const char *const ask[] = {" Answer only from this list: ", " Choose one of: ", " Pick one from this list: "};
+    static const char *const ask[] = {
+        " Answer only from this list: ", " Choose one of: ", " Pick one from this list: "};
     const char *list[8];
     int k = 0, at = 0;
     for (int i = 0; i < n && k < 5; i++)

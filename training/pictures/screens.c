@@ -48,12 +48,16 @@ static bool make_code(pictures *p, pictures_image *im, document *d, pictures_ite
     int lines = 2 + below(p, im->height > 300 ? 10 : im->height > 160 ? 5 : 2), depth = 0;
     for (int i = 0; i < lines; i++) code_line(p, text[i], sizeof text[i], &depth, function);
     bool dark = chance(p, 0.6), numbered = chance(p, 0.3);
-    rgb paper = dark ? vary(p, (rgb){28, 30, 38}, 14) : vary(p, (rgb){250, 250, 250}, 5), ink = dark ? vary(p, (rgb){220, 222, 225}, 20) : vary(p, (rgb){30, 30, 40}, 20);
+    rgb paper = dark ? vary(p, (rgb){28, 30, 38}, 14) : vary(p, (rgb){250, 250, 250}, 5),
+        ink = dark ? vary(p, (rgb){220, 222, 225}, 20) : vary(p, (rgb){30, 30, 40}, 20);
     pen s = {mono_face_of(p, NULL), 1, 0, ink};
     if (!s.face) return false;
     double widest = 1;
     for (int i = 0; i < lines; i++) widest = fmax(widest, width_of(&s, text[i]));
-    double left = uniform(p, 6, 16), size = fmin(fmin((im->width - 2 * left) / (widest + (numbered ? 2.5 : 0)), (im->height - 12.0) / lines / 1.25), 24);
+    double left = uniform(p, 6, 16),
+           size = fmin(fmin((im->width - 2 * left) / (widest + (numbered ? 2.5 : 0)),
+                            (im->height - 12.0) / lines / 1.25),
+                       24);
     if (size < 10.5) return false;
     s.size = fmax(10.5, size * uniform(p, 0.8, 1));
     ground(p, im, paper, false);
@@ -63,7 +67,8 @@ static bool make_code(pictures *p, pictures_image *im, document *d, pictures_ite
     for (int i = 0; i < lines; i++, y += pitch) {
         char *t = text[i];
         pen part = s;
-        if (chance(p, 0.4)) part.ink = dark ? vary(p, (rgb){150, 200, 230}, 50) : vary(p, (rgb){40, 70, 140}, 40);
+        if (chance(p, 0.4))
+            part.ink = dark ? vary(p, (rgb){150, 200, 230}, 50) : vary(p, (rgb){40, 70, 140}, 40);
         if (numbered) {
             char k[8];
             pen grey = s;
@@ -83,9 +88,11 @@ static bool make_code(pictures *p, pictures_image *im, document *d, pictures_ite
         append(out->answer, sizeof out->answer, d->whole);
         append(out->answer, sizeof out->answer, COPIED);
     } else if (function[0] && chance(p, 0.7)) {
-        reply_value(p, out, "screen", "What is the name of the first function?", "the first function", "function", function, true);
+        reply_value(p, out, "screen", "What is the name of the first function?", "the first function",
+                    "function", function, true);
     } else {
-        reply_number(p, out, "screen", "How many lines of code are there?", lines == 1 ? "there is %s line." : "there are %s lines.", "lines", lines);
+        reply_number(p, out, "screen", "How many lines of code are there?",
+                     lines == 1 ? "there is %s line." : "there are %s lines.", "lines", lines);
     }
     return true;
 }
@@ -94,21 +101,26 @@ static bool make_code(pictures *p, pictures_image *im, document *d, pictures_ite
 
 static bool make_dialog(pictures *p, pictures_image *im, document *d, pictures_item *out)
 {
-    static const char *const titles[] = {"Warning", "Error", "Save changes", "Delete file", "Update", "Sign in", "Print", "Question"};
-    static const char *const buttons[] = {"OK", "Cancel", "Yes", "No", "Save", "Close", "Retry", "Later", "Open"};
+    static const char *const titles[] = {"Warning", "Error",   "Save changes", "Delete file",
+                                         "Update",  "Sign in", "Print",        "Question"};
+    static const char *const buttons[] = {"OK",    "Cancel", "Yes",   "No",  "Save",
+                                          "Close", "Retry",  "Later", "Open"};
     char line[2][MAX_TEXT], title[32];
     snprintf(title, sizeof title, "%s", PICK(p, titles));
     make_sentence(p, line[0], MAX_TEXT, 3 + below(p, 3));
     make_sentence(p, line[1], MAX_TEXT, 2 + below(p, 3));
     int lines = 1 + below(p, 2), n = 1 + below(p, 3), first = below(p, 3);
     bool dark = chance(p, 0.4);
-    rgb paper = dark ? vary(p, (rgb){45, 45, 50}, 12) : vary(p, (rgb){246, 246, 246}, 8), ink = dark ? (rgb){230, 230, 230} : (rgb){25, 25, 25};
+    rgb paper = dark ? vary(p, (rgb){45, 45, 50}, 12) : vary(p, (rgb){246, 246, 246}, 8),
+        ink = dark ? (rgb){230, 230, 230} : (rgb){25, 25, 25};
     pen s = {face_of(p, line[0]), 1, 0, ink};
     if (!s.face) return false;
-    double w = im->width * uniform(p, 0.8, 0.95), widest = fmax(width_of(&s, line[0]), fmax(width_of(&s, line[1]), 14));
+    double w = im->width * uniform(p, 0.8, 0.95),
+           widest = fmax(width_of(&s, line[0]), fmax(width_of(&s, line[1]), 14));
     s.size = fmin(fmin((w - 24) / widest, im->height / (lines * 1.4 + 4.6)), 22);
     if (s.size < 11) return false;
-    double h = s.size * (lines * 1.4 + 4.4), x0 = (im->width - w) / 2, y0 = (im->height - h) * uniform(p, 0.1, 0.9);
+    double h = s.size * (lines * 1.4 + 4.4), x0 = (im->width - w) / 2,
+           y0 = (im->height - h) * uniform(p, 0.1, 0.9);
     page g = {.p = p, .im = im, .d = d, .last_y = -1e9};
     ground(p, im, any_colour(p), true);
     rgb bar = vary(p, dark ? (rgb){70, 80, 110} : (rgb){190, 205, 230}, 25);
@@ -131,12 +143,18 @@ static bool make_dialog(pictures *p, pictures_image *im, document *d, pictures_i
     d->kind = "dialog";
     switch (p->whole ? 0 : 1 + below(p, 3)) {
     case 0: ask_whole(p, d, out); break;
-    case 1: reply_value(p, out, "screen", "What is the title of the window?", "the title", "title", title, true); break;
-    case 2: told(out, "screen", "Which buttons are there?", COPIED), append(out->answer, sizeof out->answer, list), append(out->answer, sizeof out->answer, COPIED); break;
+    case 1:
+        reply_value(p, out, "screen", "What is the title of the window?", "the title", "title", title, true);
+        break;
+    case 2:
+        told(out, "screen", "Which buttons are there?", COPIED),
+            append(out->answer, sizeof out->answer, list), append(out->answer, sizeof out->answer, COPIED);
+        break;
     default:
         told(out, "screen", "What does the message say?", COPIED);
         append(out->answer, sizeof out->answer, line[0]);
-        if (lines > 1) append(out->answer, sizeof out->answer, "\n"), append(out->answer, sizeof out->answer, line[1]);
+        if (lines > 1)
+            append(out->answer, sizeof out->answer, "\n"), append(out->answer, sizeof out->answer, line[1]);
         append(out->answer, sizeof out->answer, COPIED);
     }
     return true;
@@ -144,7 +162,9 @@ static bool make_dialog(pictures *p, pictures_image *im, document *d, pictures_i
 
 static bool make_settings(pictures *p, pictures_image *im, document *d, pictures_item *out)
 {
-    static const char *const names[] = {"Wi-Fi", "Bluetooth", "Location", "Dark mode", "Sound", "Updates", "Backup", "Sync", "Airplane mode", "Notifications", "Vibration", "Camera"};
+    static const char *const names[] = {"Wi-Fi",         "Bluetooth",     "Location",  "Dark mode",
+                                        "Sound",         "Updates",       "Backup",    "Sync",
+                                        "Airplane mode", "Notifications", "Vibration", "Camera"};
     int n = 2 + below(p, im->height > 300 ? 6 : im->height > 160 ? 3 : 1), first = below(p, 12), on = 0;
     bool state[8];
     pen s = {face_of(p, NULL), 1, 0, {25, 25, 25}};
@@ -172,8 +192,13 @@ static bool make_settings(pictures *p, pictures_image *im, document *d, pictures
     switch (p->whole ? 4 : below(p, 4)) {
     case 0:
     case 1: snprintf(q, sizeof q, "Is %s on?", name), reply_yes(p, out, q, state[k]); break;
-    case 2: snprintf(q, sizeof q, "Is %s on or off?", name), told(out, "screen", q, state[k] ? "on" : "off"); break;
-    case 3: snprintf(v, sizeof v, "%%s of them %s on.", on == 1 ? "is" : "are"), reply_number(p, out, "screen", "How many settings are on?", v, "on", on); break;
+    case 2:
+        snprintf(q, sizeof q, "Is %s on or off?", name), told(out, "screen", q, state[k] ? "on" : "off");
+        break;
+    case 3:
+        snprintf(v, sizeof v, "%%s of them %s on.", on == 1 ? "is" : "are"),
+            reply_number(p, out, "screen", "How many settings are on?", v, "on", on);
+        break;
     default: ask_whole(p, d, out);
     }
     return true;
@@ -193,14 +218,18 @@ bool make_screen(pictures *p, pictures_image *im, document *d, pictures_item *ou
 
 static bool make_hours(pictures *p, pictures_image *im, document *d, pictures_item *out)
 {
-    static const char *const days[] = {"Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"};
+    static const char *const days[] = {"Monday", "Tuesday",  "Wednesday", "Thursday",
+                                       "Friday", "Saturday", "Sunday"};
     d->task = "sign", d->kind = "sign";
     snprintf(d->title, sizeof d->title, "%s", chance(p, 0.6) ? "Opening hours" : "OPEN");
     int n = 2 + below(p, im->height > 200 ? 6 : 2), first = below(p, 8 - n);
     char q[96], v[64];
     for (int i = 0; i < n; i++) {
-        if (chance(p, 0.12)) snprintf(v, sizeof v, "closed");
-        else snprintf(v, sizeof v, "%d:%02d - %d:%02d", 6 + below(p, 6), 15 * below(p, 4), 13 + below(p, 10), 15 * below(p, 4));
+        if (chance(p, 0.12))
+            snprintf(v, sizeof v, "closed");
+        else
+            snprintf(v, sizeof v, "%d:%02d - %d:%02d", 6 + below(p, 6), 15 * below(p, 4), 13 + below(p, 10),
+                     15 * below(p, 4));
         add_field(d, days[first + i], days[first + i], days[first + i], v);
     }
     d->n_head = n;
@@ -220,15 +249,21 @@ static bool make_hours(pictures *p, pictures_image *im, document *d, pictures_it
 
 bool make_sign(pictures *p, pictures_image *im, document *d, pictures_item *out)
 {
-    static const char *const usual[] = {"EXIT", "STOP", "NO PARKING", "OPEN", "CLOSED", "PUSH", "PULL", "DANGER", "KEEP OUT", "SALE", "FOR RENT", "PRIVATE", "ENTRANCE", "TOILETS", "ONE WAY", "NO SMOKING", "WET PAINT", "RECEPTION"};
-    static const char *const prompts[] = {"What does the sign say?", "Read the sign.", "Read the text in this image."};
+    static const char *const usual[] = {"EXIT",       "STOP",      "NO PARKING", "OPEN",     "CLOSED",
+                                        "PUSH",       "PULL",      "DANGER",     "KEEP OUT", "SALE",
+                                        "FOR RENT",   "PRIVATE",   "ENTRANCE",   "TOILETS",  "ONE WAY",
+                                        "NO SMOKING", "WET PAINT", "RECEPTION"};
+    static const char *const prompts[] = {"What does the sign say?", "Read the sign.",
+                                          "Read the text in this image."};
     if (chance(p, 0.3) && im->height >= 128) return make_hours(p, im, d, out);
     char text[3][MAX_TEXT];
     int lines = 1 + below(p, im->height > 160 ? 3 : 1);
     for (int i = 0; i < lines; i++) {
         text[i][0] = 0;
-        if (chance(p, 0.3)) snprintf(text[i], MAX_TEXT, "%s", PICK(p, usual));
-        else make_line(p, text[i], 14 + below(p, 6));
+        if (chance(p, 0.3))
+            snprintf(text[i], MAX_TEXT, "%s", PICK(p, usual));
+        else
+            make_line(p, text[i], 14 + below(p, 6));
     }
     rgb ink, board;
     text_colours(p, &ink, &board, 90);
@@ -243,10 +278,13 @@ bool make_sign(pictures *p, pictures_image *im, document *d, pictures_item *out)
     double pad = 0.07 * im->width + fabs(p->turn) * fmax(im->height, im->width) / 2;
     s.size = fmin(fmin((im->width - 2.6 * pad) / widest, (im->height - 2 * pad) / lines / 1.6), 90);
     if (s.size < 12) return false;
-    double w = widest * s.size, h = s.size * 1.3 * lines, cx = im->width / 2.0, cy = im->height / 2.0, m = 0.45 * s.size;
+    double w = widest * s.size, h = s.size * 1.3 * lines, cx = im->width / 2.0, cy = im->height / 2.0,
+           m = 0.45 * s.size;
     ground(p, im, any_colour(p), true);
     fill_rect(p, im, cx - w / 2 - m, cy - h / 2 - m * 0.6, cx + w / 2 + m, cy + h / 2 + m * 0.6, board, 1);
-    if (chance(p, 0.4)) frame(p, im, cx - w / 2 - m * 0.7, cy - h / 2 - m * 0.4, cx + w / 2 + m * 0.7, cy + h / 2 + m * 0.4, fmax(1, s.size * 0.06), ink);
+    if (chance(p, 0.4))
+        frame(p, im, cx - w / 2 - m * 0.7, cy - h / 2 - m * 0.4, cx + w / 2 + m * 0.7, cy + h / 2 + m * 0.4,
+              fmax(1, s.size * 0.06), ink);
     for (int i = 0; i < lines; i++) page_text(&g, &s, cx, cy - h / 2 + s.size * (1.0 + 1.3 * i), 0, text[i]);
     told(out, "sign", PICK(p, prompts), COPIED);
     append(out->answer, sizeof out->answer, d->whole);

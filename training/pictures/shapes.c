@@ -179,8 +179,8 @@ static void ask(pictures *p, const object *o, int n, pictures_item *out)
             for (int i = 0; i < n; i++) there |= o[i].shape == shape && o[i].colour == colour;
             const char *c = colours[colour].name;
             snprintf(out->task, sizeof out->task, "yesno");
-            snprintf(out->prompt, sizeof out->prompt, "Is there %s %s %s?", article(c),
-                     c, shape_names[shape]);
+            snprintf(out->prompt, sizeof out->prompt, "Is there %s %s %s?", article(c), c,
+                     shape_names[shape]);
             snprintf(out->answer, sizeof out->answer, "%s", there ? "Yes" : "No");
             return;
         }

@@ -12,13 +12,15 @@
 
 static size_t bytes_each(int side)
 {
-    return 4 * ((size_t)side * (size_t)side + (size_t)(side / 2) * (size_t)(side / 2) + (size_t)(side / 4) * (size_t)(side / 4));
+    return 4 * ((size_t)side * (size_t)side + (size_t)(side / 2) * (size_t)(side / 2) +
+                (size_t)(side / 4) * (size_t)(side / 4));
 }
 
 static bool names_open(pictures *p)
 {
     int n = 0;
-    for (char *line = strtok(p->sprite_bytes, "\n"); line && n < MAX_SPRITES; line = strtok(NULL, "\n"), n++) {
+    for (char *line = strtok(p->sprite_bytes, "\n"); line && n < MAX_SPRITES;
+         line = strtok(NULL, "\n"), n++) {
         char *field[4] = {line};
         for (int i = 1; i < 4; i++) {
             field[i] = field[i - 1] ? strchr(field[i - 1], '|') : NULL;
@@ -61,12 +63,13 @@ bool sprites_open(pictures *p, const char *assets)
     p->sprite_map_size = (size_t)st.st_size;
     uint32_t head[4];
     memcpy(head, p->sprite_map + 8, sizeof head);
-    p->n_styles = (int)head[0], p->n_sprites = (int)head[1], p->side = (int)head[2], p->n_held_out = (int)head[3];
+    p->n_styles = (int)head[0], p->n_sprites = (int)head[1], p->side = (int)head[2],
+    p->n_held_out = (int)head[3];
     size_t n = (size_t)head[0] * head[1], at = (24 + n + 4095) / 4096 * 4096;
     p->sprite_has = p->sprite_map + 24;
     p->sprite_pixels = p->sprite_map + at;
-    if (memcmp(p->sprite_map, "GALSPR1", 8) || p->n_sprites >= MAX_SPRITES || p->n_styles > 16 || p->n_held_out >= p->n_styles ||
-        at + n * bytes_each(p->side) != p->sprite_map_size || !names_open(p))
+    if (memcmp(p->sprite_map, "GALSPR1", 8) || p->n_sprites >= MAX_SPRITES || p->n_styles > 16 ||
+        p->n_held_out >= p->n_styles || at + n * bytes_each(p->side) != p->sprite_map_size || !names_open(p))
         return false;
     for (int i = 0; i < p->n_styles; i++) p->coloured[i] = has_colours(p, i);
     return true;
@@ -84,7 +87,10 @@ int sprite_style(pictures *p)
     return p->split == PICTURES_TRAIN ? below(p, n) : n + below(p, p->n_held_out);
 }
 
-bool sprite_there(const pictures *p, int style, int name) { return p->sprite_has[style * p->n_sprites + name]; }
+bool sprite_there(const pictures *p, int style, int name)
+{
+    return p->sprite_has[style * p->n_sprites + name];
+}
 
 look plain_look(void) { return (look){.hue = {1, 1, 1}}; }
 
@@ -118,12 +124,14 @@ static void sample(const uint8_t *q, int side, double u, double v, double out[4]
         }
 }
 
-void sprite_draw(const pictures *p, pictures_image *im, int style, int name, double x, double y, double size, const look *l)
+void sprite_draw(const pictures *p, pictures_image *im, int style, int name, double x, double y, double size,
+                 const look *l)
 {
     const uint8_t *q = p->sprite_pixels + (size_t)(style * p->n_sprites + name) * bytes_each(p->side);
     int side = p->side;
     for (int level = 0; level < 2 && size < 0.75 * side; level++) q += 4 * side * side, side /= 2;
-    double ct = cos(l->turn) * side / size, st = sin(l->turn) * side / size, reach = 0.5 * size * (fabs(cos(l->turn)) + fabs(sin(l->turn)));
+    double ct = cos(l->turn) * side / size, st = sin(l->turn) * side / size,
+           reach = 0.5 * size * (fabs(cos(l->turn)) + fabs(sin(l->turn)));
     double ring = l->outline * side;
     int x0 = (int)fmax(0, x - reach - 2), x1 = (int)fmin(im->width - 1, x + reach + 2);
     int y0 = (int)fmax(0, y - reach - 2), y1 = (int)fmin(im->height - 1, y + reach + 2);
@@ -146,7 +154,14 @@ void sprite_draw(const pictures *p, pictures_image *im, int style, int name, dou
             if (ring > 0) { /* dark where alpha changes within the ring's width */
                 double low = c[3], high = c[3], d[4];
                 for (int k = 0; k < 4; k++) {
-                    sample(q, side, u + (k == 0 ? ring : k == 1 ? -ring : 0), v + (k == 2 ? ring : k == 3 ? -ring : 0), d);
+                    sample(q, side,
+                           u + (k == 0   ? ring
+                                : k == 1 ? -ring
+                                         : 0),
+                           v + (k == 2   ? ring
+                                : k == 3 ? -ring
+                                         : 0),
+                           d);
                     low = fmin(low, d[3]), high = fmax(high, d[3]);
                 }
                 if (high - low > 0.5) put(im, i, j, (rgb){25, 25, 25}, fmin(1, 1.6 * (high - low) - 0.6));

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char pictures_letters[] = "€£°–—‘’“”…«»¿¡§©ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿßĄąĆćČčĎďĘęĚěĞğİıŁłŃńŇňŘřŚśŞşŠšŤťŮůŰűŹźŻżŽžŐőŒœ";
+const char pictures_letters[] = "€£°–—‘’“”…«»¿¡§©ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿßĄą"
+                                "ĆćČčĎďĘęĚěĞğİıŁłŃńŇňŘřŚśŞşŠšŤťŮůŰűŹźŻżŽžŐőŒœ";
 
 uint32_t utf8(const char **s)
 {
@@ -33,7 +34,7 @@ static int class_of(uint32_t c)
 {
     if (c >= 32 && c < 127) return (int)c - 31;
     int class = 96;
-    for (const char *s = pictures_letters; *s; class++)
+    for (const char *s = pictures_letters; *s; class ++)
         if (utf8(&s) == c) return class;
     return 0;
 }
@@ -46,7 +47,7 @@ static void mark_character(pictures *p, const pictures_image *im, double x, doub
     int i = 0;
     while (i < PICTURES_SLOTS && m[i]) i++;
     if (!i) m[15] = (uint8_t)(place < 254 ? place : 254);
-    if (i < PICTURES_SLOTS) m[i] = (uint8_t)class;
+    if (i < PICTURES_SLOTS) m[i] = (uint8_t) class;
 }
 
 void mark_object(const pictures_image *im, double x, double y, int shape, int colour)
@@ -139,11 +140,13 @@ static const glyph *glyph_of(pictures *p, FT_Face f, double size, FT_UInt g, int
     key = (key ^ ((uint64_t)g << 4 | (uint64_t)(qx << 2 | qy))) * 0x9E3779B97F4A7C15ull | 1;
     glyph *c = &p->glyphs[key >> 53]; /* 2048 places */
     if (c->key == key) return c;
-    FT_Matrix m = {(FT_Fixed)(cos(angle) * 65536), (FT_Fixed)(-sin(angle) * 65536), (FT_Fixed)(sin(angle) * 65536), (FT_Fixed)(cos(angle) * 65536)};
+    FT_Matrix m = {(FT_Fixed)(cos(angle) * 65536), (FT_Fixed)(-sin(angle) * 65536),
+                   (FT_Fixed)(sin(angle) * 65536), (FT_Fixed)(cos(angle) * 65536)};
     FT_Vector shift = {qx * 16, qy * 16};
     FT_Set_Char_Size(f, 0, (FT_F26Dot6)(size * 64), 72, 72);
     FT_Set_Transform(f, &m, &shift);
-    bool drawn = !FT_Load_Glyph(f, g, FT_LOAD_NO_HINTING | FT_LOAD_NO_BITMAP) && !FT_Render_Glyph(f->glyph, FT_RENDER_MODE_NORMAL);
+    bool drawn = !FT_Load_Glyph(f, g, FT_LOAD_NO_HINTING | FT_LOAD_NO_BITMAP) &&
+                 !FT_Render_Glyph(f->glyph, FT_RENDER_MODE_NORMAL);
     FT_Set_Transform(f, NULL, NULL);
     if (!drawn) return &none;
     const FT_Bitmap *b = &f->glyph->bitmap;
@@ -154,9 +157,15 @@ static const glyph *glyph_of(pictures *p, FT_Face f, double size, FT_UInt g, int
         if (n > GLYPH_BYTES) return &none;
     }
     uint8_t *to = p->glyph_bytes + p->glyph_used;
-    for (unsigned r = 0; r < b->rows; r++) memcpy(to + r * b->width, b->buffer + (ptrdiff_t)r * b->pitch, b->width);
+    for (unsigned r = 0; r < b->rows; r++)
+        memcpy(to + r * b->width, b->buffer + (ptrdiff_t)r * b->pitch, b->width);
     p->glyph_used += n;
-    *c = (glyph){.key = key, .bytes = to, .left = f->glyph->bitmap_left, .top = f->glyph->bitmap_top, .width = (int)b->width, .rows = (int)b->rows};
+    *c = (glyph){.key = key,
+                 .bytes = to,
+                 .left = f->glyph->bitmap_left,
+                 .top = f->glyph->bitmap_top,
+                 .width = (int)b->width,
+                 .rows = (int)b->rows};
     return c;
 }
 
@@ -170,11 +179,13 @@ static void blit(pictures_image *im, const glyph *g, int x, int y, rgb ink)
         const uint8_t *a = g->bytes + (size_t)r * (size_t)g->width;
         for (int i = from; i < to; i++, q += 3)
             if (a[i])
-                for (int k = 0; k < 3; k++) q[k] = (uint8_t)(q[k] + ((c[k] - q[k]) * a[i] + (c[k] >= q[k] ? 127 : -127)) / 255);
+                for (int k = 0; k < 3; k++)
+                    q[k] = (uint8_t)(q[k] + ((c[k] - q[k]) * a[i] + (c[k] >= q[k] ? 127 : -127)) / 255);
     }
 }
 
-double draw_text(pictures *p, pictures_image *im, const pen *s, const char *text, double x, double y, double angle)
+double draw_text(pictures *p, pictures_image *im, const pen *s, const char *text, double x, double y,
+                 double angle)
 {
     double ct = cos(p->turn), st = sin(p->turn), dx = x - p->turn_x, dy = y - p->turn_y, walked = 0;
     x = p->turn_x + dx * ct + dy * st, y = p->turn_y - dx * st + dy * ct;
@@ -184,7 +195,8 @@ double draw_text(pictures *p, pictures_image *im, const pen *s, const char *text
     while (*text) {
         uint32_t letter = utf8(&text);
         FT_UInt g = FT_Get_Char_Index(s->face, letter);
-        double k = kerning(s->face, before, g) * s->size, advance = advance_of(s->face, g) * s->size + s->spacing, up = 0.3 * s->size;
+        double k = kerning(s->face, before, g) * s->size,
+               advance = advance_of(s->face, g) * s->size + s->spacing, up = 0.3 * s->size;
         x += k * ct, y -= k * st;
         mark_character(p, im, x + advance / 2 * ct - up * st, y - advance / 2 * st - up * ct, letter);
         if (letter != ' ') {

@@ -1,0 +1,30 @@
+/* A scene of emoji as it is made up and drawn, before it is asked about. */
+#ifndef TRAINING_SCENES_H
+#define TRAINING_SCENES_H
+
+#include "parts.h"
+
+enum { MOST_THINGS = 12 };
+
+typedef struct thing {
+    int name, cell;
+    double x, y, size;
+    bool big;
+} thing;
+
+typedef struct scene {
+    thing t[MOST_THINGS];
+    int n, across, down; /* cells */
+    int kinds[MOST_THINGS], counts[MOST_THINGS], n_kinds;
+    bool sizes; /* large and small ones */
+} scene;
+
+/* One that the style has. */
+int any_name(pictures *p, int style);
+/* scene_questions.c: about a single thing; about several (false when what was drawn lots for does not suit
+ * the scene). */
+void ask_one(pictures *p, const scene *s, int style, pictures_item *out);
+bool ask_several(pictures *p, const scene *s, int style, pictures_item *out);
+void describe_scene(pictures *p, const scene *s, char *out, size_t size);
+
+#endif
