@@ -44,7 +44,7 @@ export class Log {
     if (this.scrolls) this.node.scrollTop = this.node.scrollHeight;
     else {
       // Behind the field that lies over the end of the page nothing can be read.
-      this.end.style.scrollMarginBlockEnd = `${this.below.offsetHeight + 16}px`;
+      this.end.style.scrollMarginBlockEnd = `${this.below.offsetHeight + (parseFloat(getComputedStyle(this.below).bottom) || 0) + 16}px`;
       this.end.scrollIntoView({ block: 'nearest' });
     }
   }

@@ -114,7 +114,7 @@ code{font:.875rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 
 const writing = `
 .dock,.composer,.card{display:grid;grid-template-columns:minmax(0,1fr);gap:12px;flex:none}
-.talking .dock{position:sticky;inset-block-end:0;z-index:2;padding-block:8px calc(8px + env(safe-area-inset-bottom,0px));margin-block-end:-8px;background:var(--bg);box-shadow:0 -10px 14px -6px var(--bg)}
+.talking .dock{position:sticky;inset-block-end:var(--galago-bottom,0px);z-index:2;padding-block:8px calc(8px + env(safe-area-inset-bottom,0px));margin-block-end:-8px;background:var(--bg);box-shadow:0 -10px 14px -6px var(--bg)}
 .card{padding:12px;border:1px solid var(--line);border-radius:calc(var(--radius)*1.5);background:var(--surface);box-shadow:0 1px 3px rgb(0 0 0/.05)}
 .strip{display:flex;flex-wrap:wrap;gap:12px}
 .strip li{position:relative;display:grid;gap:4px;min-inline-size:0;max-inline-size:100%;inline-size:7.5rem}
