@@ -66,3 +66,5 @@ if (host) {
   $('always-row').hidden = false;
 }
 show(tab ? await look(tab.id) : null);
+$('go').disabled = false;
+$('go').focus();

@@ -50,6 +50,7 @@ async function press(page) {
   popup.on('pageerror', (e) => complaints.push(String(e)));
   popup.on('console', (m) => m.type() === 'error' && complaints.push(m.text()));
   await popup.goto(`chrome-extension://${id}/popup.html?tab=${tab}`);
+  await popup.waitForSelector('#go:enabled');
   // A page in the background is not described.
   await page.bringToFront();
   return { popup, tab };

@@ -55,7 +55,7 @@ async function open(t, where) {
   await new Promise((r) => setTimeout(r, 500));
   const popup = (await handles()).find((h) => h !== page);
   await to(popup);
-  await until(() => firefox.run('return document.getElementById("go")?.textContent'), 'the window', t, 20000);
+  await until(() => firefox.run('return document.querySelector("#go:enabled") !== null'), 'the window', t, 20000);
   return { page, popup };
 }
 const press = () => firefox.run('document.getElementById("go").click()');
