@@ -16,7 +16,7 @@ export function kindOf(error: unknown, online = typeof navigator === 'undefined'
   if (code === 'network') {
     if (!online) return 'offline';
     if (/\b401\b|\b403\b/.test(message)) return 'token';
-    if (/\b404\b|is not there/.test(message)) return 'not_found';
+    if (/\b404\b|is not there|neither manifest/.test(message)) return 'not_found';
     if (/damaged|changed on the server/.test(message)) return 'damaged';
     return 'network';
   }

@@ -40,8 +40,7 @@ export function mount(root: HTMLElement): View {
 
   draw();
   document.addEventListener('languagechange', () => {
-    fill(plan);
-    plan.hidden = true;
+    looker.clear();
     draw();
   });
   return {

@@ -2,7 +2,7 @@
 
 import type { ProbeResult } from 'galago';
 import { announce, confirm, el, fill } from '../dom.js';
-import { explain } from '../errors.js';
+import { explain, kindOf } from '../errors.js';
 import { bytes, number, seconds, t } from '../i18n.js';
 import { model, type ModelChoice } from '../model.js';
 import { modelOptions } from '../settings.js';
@@ -46,7 +46,8 @@ function refusal({ choice, probe }: Plan): string | null {
   if (choice.kind === 'files') return t('models.files_wrong');
   // A refusal of a probe comes as words only; its kind is told from them as it would be from the error.
   const code = /server answered|check the connection|is not there|neither manifest/.test(reason) ? 'network' : /holds neither|holds no|no file/.test(reason) ? 'format' : /GPU was asked/.test(reason) ? 'unsupported' : 'network';
-  return explain(Object.assign(new Error(reason), { code })).text;
+  const error = Object.assign(new Error(reason), { code });
+  return kindOf(error) === 'network' ? t('models.look_failed') : explain(error).text;
 }
 
 /** Memory beyond what the device seems to have. */

@@ -16,13 +16,18 @@ export class Looker {
   private stop: AbortController | null = null;
   constructor(private readonly place: HTMLElement, private readonly taken: () => void) {}
 
+  /** What was shown is not what is asked for now. */
+  clear(): void {
+    this.stop?.abort();
+    this.place.hidden = true;
+    fill(this.place);
+  }
+
   async look(choice: ModelChoice, back: HTMLElement): Promise<void> {
     this.stop?.abort();
     const stop = (this.stop = new AbortController()), { place } = this;
     const dropped = (): void => {
-      stop.abort();
-      place.hidden = true;
-      fill(place);
+      this.clear();
       back.focus();
     };
     fill(place, el('div', { class: 'row' }, el('p', { class: 'pulse', role: 'status' }, t('models.looking', { name: choice.name })), el('button', { type: 'button', class: 'button', onclick: dropped }, t('shell.cancel'))));
@@ -75,6 +80,7 @@ export function hubForm(looker: Looker, first: string): HTMLElement {
     };
     if ('wrong' in read) {
       refuse(read.wrong);
+      looker.clear();
       announce(read.wrong, 'assertive');
       return id.focus();
     }
@@ -142,6 +148,7 @@ export function filesForm(looker: Looker): HTMLElement {
     const choice = filesChoice(files);
     wrong.hidden = choice !== null;
     if (choice) return void looker.look(choice, back);
+    looker.clear();
     wrong.textContent = t('models.files_wrong');
     announce(wrong.textContent, 'assertive');
   };

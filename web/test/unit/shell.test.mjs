@@ -75,6 +75,7 @@ test('failures in plain words', async () => {
   const { kindOf } = await bundle('errors.ts');
   const error = (code, message) => Object.assign(new Error(message), { code });
   assert.equal(kindOf(error('network', 'a/b: the server answered 404 (Not Found)'), true), 'not_found');
+  assert.equal(kindOf(error('network', 'a/b: there is neither manifest.json nor config.json'), true), 'not_found');
   assert.equal(kindOf(error('network', 'a/b: the server answered 401'), true), 'token');
   assert.equal(kindOf(error('network', 'Failed to fetch'), false), 'offline');
   assert.equal(kindOf(error('network', 'a.gguf: bytes 0 to 5 arrived damaged twice'), true), 'damaged');
