@@ -24,10 +24,10 @@ export async function answered(page, count = 1, seconds = 90) {
   return (await turns(page)).at(-1);
 }
 
-/** Waits for so many pictures for the next question, and for the model, whose state is shown above them while it loads. */
+/** Waits for so many pictures for the next question, and for the model, which begins to load with the first. */
 export async function waiting(page, n) {
   await page.until((count) => document.querySelector('galago-image-assistant').pictures.length === count, n, { what: `${n} pictures` });
-  await page.until(() => !document.querySelector('.ask-model:not([hidden])'), undefined, { what: 'the model', seconds: 60 });
+  await page.until(() => /ready|not loaded/.test(document.getElementById('chip').textContent), undefined, { what: 'the model', seconds: 60 });
 }
 
 export async function addSample(page, n = 0) {

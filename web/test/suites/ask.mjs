@@ -111,7 +111,11 @@ export const tests = {
       // A follow-up, stopped at its first words.
       await page.evaluate(() => {
         const element = document.querySelector('galago-image-assistant');
-        const look = () => (element.conversation.at(-1)?.answer && element.busy && element.conversation.length === 2 ? element.shadowRoot.querySelector('[part~=stop]').click() : requestAnimationFrame(look));
+        const look = () => {
+          const turn = element.conversation[1];
+          if (!turn || turn.state === 'waiting') return requestAnimationFrame(look);
+          if (turn.state === 'answering') element.shadowRoot.querySelector('[part~=stop]').click();
+        };
         look();
       });
       await question(page, LONG);
@@ -164,6 +168,26 @@ export const tests = {
       t.equal(turn.kind, 'alt');
       t.ok(turn.alt.plain.length > 3 && turn.alt.html.startsWith('<img src="') && turn.alt.html.endsWith('">'), JSON.stringify(turn.alt));
       await page.see('[part~=alt] code', 'img src');
+    },
+  },
+
+  'without WebGPU the CPU answers, and who asks for the GPU is told': {
+    seconds: 150,
+    run: async (t) => {
+      const page = await open(t);
+      t.ok(await page.evaluate(async () => !(await navigator.gpu?.requestAdapter().catch(() => null))), 'this browser has no WebGPU');
+      const choose = (device) => page.evaluate((d) => localStorage.setItem('galago.settings', JSON.stringify({ device: d })), device);
+      await choose('gpu');
+      await page.reload();
+      await page.see('[part~=sample]');
+      await page.click('[part~=sample]');
+      await page.see('.ask-model.error', '', { seconds: 60 });
+      t.note('said where there is no WebGPU', await page.text('.ask-model.error p'));
+      await choose('auto');
+      await page.reload();
+      await addSample(page);
+      await page.click('button', '^Describe$');
+      t.equal((await answered(page)).answer, words(sample(1)));
     },
   },
 
