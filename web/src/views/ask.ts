@@ -65,6 +65,9 @@ export function mount(root: HTMLElement): View {
   let assistant: GalagoImageAssistant | null = null, texts: Partial<AssistantTexts> = {}, kind = model.choice.kind;
 
   function follow(): void {
+    // While the model loads, what a person is about to press does not move.
+    const below = model.state === 'loading' ? hint : place;
+    if (top.element.nextElementSibling !== below) below.before(top.element);
     hint.hidden = model.choice.kind !== 'demo';
     if (!hint.hidden) fill(hint, t('ask.demo'), ' ', el('a', { href: '#models' }, t('ask.other_model')));
     if (assistant && kind !== model.choice.kind) {
