@@ -2,11 +2,12 @@
 
 /** One line, without quotes around it, of at most `max` characters: cut after a sentence where one ends in the second half, else after a word. */
 export function shorten(answer: string, max: number): string {
-  const text = answer.replace(/\s+/g, ' ').trim().replace(/^(["“„«])(.*)(["”“»])$/u, '$2').trim();
+  // What a model thought before it answered is no description.
+  const text = answer.replace(/^[\s\S]*<\/think>/, '').replace(/\s+/g, ' ').trim().replace(/^(["“„«])(.*)(["”“»])$/u, '$2').trim();
   if (text.length <= max) return text;
-  const sentences = text.slice(0, max).match(/^.*[.!?。！？](?=\s|$)/u)?.[0] ?? '';
+  const sentences = text.slice(0, max).match(/^.*(?:[.!?](?=\s|$)|[。！？])/u)?.[0] ?? '';
   // A full stop at the very cut may be in the middle of a word such as "3.5".
-  const whole = sentences.length === max && /\S/.test(text[max]!) ? '' : sentences;
+  const whole = sentences.length === max && /[.!?]$/.test(sentences) && /\S/.test(text[max]!) ? '' : sentences;
   if (whole.length >= max / 2) return whole;
   const room = text.slice(0, max - 1), space = /\s/.test(text[max - 1]!) ? room.length : room.lastIndexOf(' ');
   // Scripts without spaces are cut between characters, never inside a surrogate pair.
@@ -23,7 +24,7 @@ export function isFileName(alt: string, url = ''): boolean {
   const text = alt.trim();
   if (!text) return false;
   if (PLACEHOLDER.test(text) || CAMERA.test(text)) return true;
-  if (EXTENSION.test(text) && !/\s\S+\s/.test(text)) return true;
+  if (EXTENSION.test(text) && text.split(/\s+/).length <= 4) return true;
   let file = '';
   try {
     file = decodeURIComponent(new URL(url).pathname.split('/').pop() ?? '');
