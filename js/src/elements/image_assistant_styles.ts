@@ -102,7 +102,8 @@ const talk = `
 @keyframes dot{0%,60%,100%{opacity:.25}30%{opacity:1}}
 .failure{inline-size:100%;padding:12px 16px;border:1px solid color-mix(in srgb,var(--danger) 45%,var(--line));border-radius:var(--radius);background:color-mix(in srgb,var(--danger) 7%,var(--surface));overflow-wrap:anywhere}
 .failure>p:first-child{color:var(--danger);font-weight:600}
-.tools{display:flex;flex-wrap:wrap;gap:2px;margin-inline-start:-.7em}
+.tools{display:flex;flex-wrap:wrap;gap:4px;margin-inline-start:-4px}
+.tools button{padding-inline:.5em}
 .figures{color:var(--muted);font-variant-numeric:tabular-nums}
 .alts{display:grid;gap:8px;inline-size:min(100%,44rem)}
 .alts>div{display:grid;gap:2px;padding:10px 14px;border:1px solid var(--line);border-radius:var(--radius);background:var(--surface)}
