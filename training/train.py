@@ -198,7 +198,7 @@ def main():
     if args.resume and rank == 0 and os.path.exists(os.path.join(args.resume, 'log.csv')) and not os.path.exists(os.path.join(args.out, 'log.csv')):
         shutil.copy(os.path.join(args.resume, 'log.csv'), args.out)
     data.library(args.library)
-    loader = iter(torch.utils.data.DataLoader(Series(args, rank, level, args.reading), batch_size=None, prefetch_factor=3,
+    loader = iter(torch.utils.data.DataLoader(Series(args, rank, level, args.reading), batch_size=None, prefetch_factor=2,
                                               num_workers=max(1, args.threads // world), pin_memory=device.type == 'cuda'))
     if world > 1:
         torch.cuda.set_device(rank)

@@ -98,8 +98,11 @@ void reply_choice(pictures *p, pictures_item *out, const char *question, const c
         " Answer only from this list: ", " Choose one of: ", " Pick one from this list: "};
     const char *list[8];
     int k = 0, at = 0;
-    for (int i = 0; i < n && k < 5; i++)
-        if (strcmp(others[i], right)) list[k++] = others[i];
+    for (int i = 0; i < n && k < 5; i++) {
+        bool again = !strcmp(others[i], right);
+        for (int j = 0; j < k; j++) again |= !strcmp(others[i], list[j]);
+        if (!again) list[k++] = others[i];
+    }
     at = below(p, k + 1);
     told(out, "choose", question, NULL);
     append(out->prompt, sizeof out->prompt, PICK(p, ask));

@@ -28,7 +28,9 @@ static int absent_name(pictures *p, const scene *s, int style)
 {
     for (int tries = 0;; tries++) {
         int i = any_name(p, style);
-        if (count_of(s, i)) continue;
+        bool alike = false;
+        for (int k = 0; k < s->n_kinds; k++) alike |= alike_names(p, i, s->kinds[k]);
+        if (alike) continue;
         if (tries < 30 && chance(p, 0.5) && strcmp(p->sprites[i].kind, p->sprites[s->kinds[0]].kind))
             continue;
         return i;
@@ -113,7 +115,7 @@ void ask_one(pictures *p, const scene *s, int style, pictures_item *out)
         return;
     case 6: {
         const char *others[4];
-        for (int i = 0; i < 4; i++) others[i] = name_of(p, any_name(p, style));
+        for (int i = 0; i < 4; i++) others[i] = name_of(p, absent_name(p, s, style));
         reply_choice(p, out, "What is this?", n, others, 2 + below(p, 3), false);
         return;
     }

@@ -13,6 +13,47 @@ int any_name(pictures *p, int style)
     return i;
 }
 
+/* The general name first. */
+static const char *const families[][10] = {
+    {"ball", "basketball", "american football", "tennis ball"},
+    {"car", "taxi", "racing car", "police car", "ambulance"},
+    {"bird", "chicken", "penguin", "chick", "duck", "eagle", "owl", "rooster"},
+    {"chicken", "chick", "rooster"},
+    {"fish", "blowfish", "shark"},
+    {"tree", "christmas tree", "fir tree", "palm tree"},
+    {"fir tree", "christmas tree"},
+    {"cloud", "rain cloud", "thunder cloud"},
+    {"apple", "green apple"},
+    {"shoe", "boot"},
+    {"heart", "broken heart"},
+    {"train", "locomotive"},
+    {"ship", "sailboat", "speedboat", "canoe"},
+    {"truck", "fire engine"},
+    {"bear", "panda", "koala"},
+    {"telephone", "mobile phone"},
+    {"piece of cake", "birthday cake"},
+    {"bicycle", "scooter"},
+    {"bouquet", "rose", "tulip", "sunflower"},
+    {"house", "school", "hospital", "factory", "castle", "church"},
+    {"cocktail", "glass of wine"},
+    {"lizard", "dragon", "crocodile"},
+    {"watch", "alarm clock"},
+    {"melon", "watermelon"},
+    {"wave", "water drop"},
+};
+
+static bool covers(const pictures *p, int general, int other)
+{
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+        for (int k = 1; k < 10 && families[i][k]; k++)
+            if (!strcmp(families[i][0], p->sprites[general].name) &&
+                !strcmp(families[i][k], p->sprites[other].name))
+                return true;
+    return false;
+}
+
+bool alike_names(const pictures *p, int a, int b) { return a == b || covers(p, a, b) || covers(p, b, a); }
+
 static void arrange(pictures *p, pictures_image *im, scene *s, int style)
 {
     int cells[16], n_cells = s->across * s->down;
@@ -28,7 +69,13 @@ static void arrange(pictures *p, pictures_image *im, scene *s, int style)
                 cells[i] = cells[j], cells[j] = t;
             }
     int pool[4], n_pool = 1 + below(p, 4);
-    for (int i = 0; i < 4; i++) pool[i] = any_name(p, style);
+    for (int i = 0; i < 4; i++) { /* none of which would do as a name for another */
+        bool alike;
+        do {
+            pool[i] = any_name(p, style), alike = false;
+            for (int j = 0; j < i; j++) alike |= alike_names(p, pool[i], pool[j]);
+        } while (alike);
+    }
     s->sizes = chance(p, 0.3);
     double cw = (double)im->width / s->across, ch = (double)im->height / s->down, room = fmin(cw, ch);
     int odd = below(p, s->n);

@@ -21,6 +21,8 @@ typedef struct scene {
 
 /* One that the style has. */
 int any_name(pictures *p, int style);
+/* The same, or one of them would do as a name for the other: a duck is a bird too. */
+bool alike_names(const pictures *p, int a, int b);
 /* scene_questions.c: about a single thing; about several (false when what was drawn lots for does not suit
  * the scene). */
 void ask_one(pictures *p, const scene *s, int style, pictures_item *out);
