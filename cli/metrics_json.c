@@ -9,7 +9,8 @@
 static bool number_of(const json *v, double *out)
 {
     if (v->type == JSON_NUMBER) return *out = v->u.number, true;
-    if (v->type != JSON_STRING || !v->u.string.size || !strchr("-0123456789", v->u.string.bytes[0])) return false;
+    if (v->type != JSON_STRING || !v->u.string.size || !strchr("-0123456789", v->u.string.bytes[0]))
+        return false;
     char *end;
     *out = strtod(v->u.string.bytes, &end);
     return end == v->u.string.bytes + v->u.string.size;
@@ -26,7 +27,8 @@ static const json *member(const json *object, const json *like)
 static bool same_value(const json *a, const json *b)
 {
     double x, y;
-    if ((a->type == JSON_NUMBER || b->type == JSON_NUMBER) && number_of(a, &x) && number_of(b, &y)) return x == y;
+    if ((a->type == JSON_NUMBER || b->type == JSON_NUMBER) && number_of(a, &x) && number_of(b, &y))
+        return x == y;
     if (a->type != b->type) return false;
     switch (a->type) {
     case JSON_NULL: return true;
@@ -57,8 +59,8 @@ bool same_json(const char *a, size_t size_a, const char *b, size_t size_b)
     arena memory = {0};
     galago_error e = {0};
     const json *x, *y;
-    bool same = !json_parse(&memory, a, size_a, &x, &e) && !json_parse(&memory, b, size_b, &y, &e) && x->type == JSON_OBJECT &&
-                same_value(x, y);
+    bool same = !json_parse(&memory, a, size_a, &x, &e) && !json_parse(&memory, b, size_b, &y, &e) &&
+                x->type == JSON_OBJECT && same_value(x, y);
     arena_free(&memory);
     return same;
 }

@@ -6,7 +6,10 @@
 #include <math.h>
 #include <string.h>
 
-static size_t edits(const char *a, const char *b) { return edit_distance(a, strlen(a), b, strlen(b), NULL, NULL); }
+static size_t edits(const char *a, const char *b)
+{
+    return edit_distance(a, strlen(a), b, strlen(b), NULL, NULL);
+}
 static double near(const char *a, const char *b) { return anls(a, strlen(a), b, strlen(b)); }
 static bool json_right(const char *a, const char *b) { return same_json(a, strlen(a), b, strlen(b)); }
 
@@ -30,7 +33,8 @@ static void nearness(void)
 
 static void fields(void)
 {
-    CHECK(json_right("{\"total\": \"12.40\", \"items\": 3}", "{\"items\":3,\"total\":\"12.40\"}"), "any order");
+    CHECK(json_right("{\"total\": \"12.40\", \"items\": 3}", "{\"items\":3,\"total\":\"12.40\"}"),
+          "any order");
     CHECK(json_right("{\"total\": 12.4}", "{\"total\":\"12.40\"}"), "a number may stand as its text");
     CHECK(!json_right("{\"total\": \"12.41\"}", "{\"total\":\"12.40\"}"), "a wrong value");
     CHECK(!json_right("{\"total\": \"12.40\", \"tax\": 1}", "{\"total\":\"12.40\"}"), "a member too many");
@@ -38,8 +42,11 @@ static void fields(void)
     CHECK(!json_right("{\"total\": \"12.40\"", "{\"total\":\"12.40\"}"), "not closed");
     CHECK(!json_right("```json\n{\"total\": \"12.40\"}\n```", "{\"total\":\"12.40\"}"), "words around it");
     CHECK(!json_right("[1]", "[1]"), "an object is asked for");
-    CHECK(json_right("{\"a\":[1,\"b\"]}", "{\"a\":[1,\"B\"]}") && !json_right("{\"a\":[1]}", "{\"a\":[1,2]}"), "lists");
-    CHECK(json_right("{\"date\":\"3 May\"}", "{\"date\":\"3 may\"}") && !json_right("{\"a\":true}", "{\"a\":false}"), "texts and truths");
+    CHECK(json_right("{\"a\":[1,\"b\"]}", "{\"a\":[1,\"B\"]}") && !json_right("{\"a\":[1]}", "{\"a\":[1,2]}"),
+          "lists");
+    CHECK(json_right("{\"date\":\"3 May\"}", "{\"date\":\"3 may\"}") &&
+              !json_right("{\"a\":true}", "{\"a\":false}"),
+          "texts and truths");
     CHECK(!json_right("{\"a\":\"1 2\"}", "{\"a\":1}"), "a text that only begins with the number");
 }
 
@@ -52,7 +59,8 @@ static void intervals(void)
     CHECK(low > 0.99 && high <= 1 + 1e-12, "all right: %g to %g", low, high);
     for (int i = 0; i < 200; i++) num[i] = i % 10 == 0, den[i] = 10;
     bootstrap_ratio(num, den, 200, &low, &high);
-    CHECK(low > 0.004 && low < 0.01 && high > 0.01 && high < 0.016, "bootstrap around 0.01: %g to %g", low, high);
+    CHECK(low > 0.004 && low < 0.01 && high > 0.01 && high < 0.016, "bootstrap around 0.01: %g to %g", low,
+          high);
 }
 
 int main(void)
