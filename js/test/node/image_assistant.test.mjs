@@ -67,6 +67,10 @@ export const tests = {
     assert(endsAsPng(view([...png, 1, 2, 3])), 'with something behind it');
     for (const n of [0, 8, 300, png.length - 1]) assert(!endsAsPng(view(png.subarray(0, n))), `cut at ${n}`);
   },
+  'the module can be imported where there are no elements': async () => {
+    const { GalagoImageAssistant } = await import('../../dist/image-assistant.js');
+    assert.equal(typeof GalagoImageAssistant, 'function');
+  },
   'texts: values are filled in, what is unknown stays; numbers in the reader\'s language': () => {
     assert.equal(fill(english.removed, { name: 'a {name}.png' }), 'a {name}.png removed');
     assert.equal(fill('{a} {b}', { a: 0 }), '0 {b}');
