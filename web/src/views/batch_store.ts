@@ -40,8 +40,16 @@ const result = <T>(request: IDBRequest<T>): Promise<T> => new Promise((resolve, 
 });
 const finished = (transaction: IDBTransaction): Promise<void> => new Promise((resolve, reject) => {
   transaction.oncomplete = () => resolve();
-  transaction.onabort = transaction.onerror = () => reject(transaction.error ?? new Error('The storage refused.'));
+  // Every error ends in an abort; only then does the transaction know its error.
+  transaction.onabort = () => reject(transaction.error ?? new DOMException('The storage refused.', 'UnknownError'));
 });
+/** A picture where the storage takes no Blob. */
+interface Bytes {
+  bytes: ArrayBuffer;
+  type: string;
+}
+const toBytes = async (blob: Blob): Promise<Bytes> => ({ bytes: await blob.arrayBuffer(), type: blob.type });
+
 /** All keys [id, number]. */
 const of = (id: string): IDBKeyRange => IDBKeyRange.bound([id, -Infinity], [id, Infinity]);
 
@@ -58,10 +66,14 @@ function open(name: string): Promise<IDBDatabase> {
 /** The lists of this page. Nothing is made in the storage before the first call. */
 export function batchStore(name = 'galago-batch'): BatchStore {
   let opened: Promise<IDBDatabase> | null = null;
+  let blobs: Promise<boolean> | null = null;
   async function transaction(stores: string[], mode: IDBTransactionMode): Promise<IDBTransaction> {
     opened ??= open(name).then((database) => {
-      // Another tab wants a newer form, or the person cleared the site's data.
-      database.onversionchange = () => database.close();
+      // Another tab wants a newer form, or the person cleared the site's data: the next call opens it anew.
+      database.onversionchange = () => {
+        opened = null;
+        database.close();
+      };
       database.onclose = () => (opened = null);
       return database;
     });
@@ -72,6 +84,17 @@ export function batchStore(name = 'galago-batch'): BatchStore {
       throw error;
     }
   }
+  /** Private windows of WebKit store bytes, but no Blobs; a transaction with a refused Blob among others may never end there, so it is
+   * tried by itself. */
+  function takesBlobs(): Promise<boolean> {
+    blobs ??= transaction(['files'], 'readwrite').then((work) => {
+      const end = finished(work), files = work.objectStore('files'), key = ['', 0];
+      files.put(new Blob(['x']), key).onsuccess = () => files.delete(key);
+      return end.then(() => true, () => false);
+    });
+    blobs.catch(() => (blobs = null));
+    return blobs;
+  }
   return {
     lists: async () => result((await transaction(['lists'], 'readonly')).objectStore('lists').getAll()),
     list: async (id) => result((await transaction(['lists'], 'readonly')).objectStore('lists').get(id)),
@@ -81,13 +104,17 @@ export function batchStore(name = 'galago-batch'): BatchStore {
       await finished(work);
     },
     rows: async (id) => result((await transaction(['rows'], 'readonly')).objectStore('rows').getAll(of(id))),
-    file: async (id, row) => result((await transaction(['files'], 'readonly')).objectStore('files').get([id, row])),
+    async file(id, row) {
+      const found = await result<Blob | Bytes | undefined>((await transaction(['files'], 'readonly')).objectStore('files').get([id, row]));
+      return found && !(found instanceof Blob) ? new Blob([found.bytes], { type: found.type }) : found;
+    },
     async write(id, { rows = [], files = [], gone = [] }) {
+      const kept = files.length && !(await takesBlobs()) ? await Promise.all(files.map(async ([row, blob]) => [row, await toBytes(blob)] as const)) : files;
       const work = await transaction(['rows', 'files'], 'readwrite'), end = finished(work);
       const rowStore = work.objectStore('rows'), fileStore = work.objectStore('files');
       try {
         for (const row of rows) rowStore.put(row, [id, row.id]);
-        for (const [row, blob] of files) fileStore.put(blob, [id, row]);
+        for (const [row, picture] of kept) fileStore.put(picture, [id, row]);
         for (const row of gone) {
           rowStore.delete([id, row]);
           fileStore.delete([id, row]);
