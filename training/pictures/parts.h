@@ -135,6 +135,7 @@ void sprites_close(pictures *p);
 /* A style of this split, and whether it has the name. */
 int sprite_style(pictures *p);
 bool sprite_there(const pictures *p, int style, int name);
+bool sprite_has_colour(const pictures *p, int style, int name);
 /* Draws with its middle at (x, y), `size` pixels wide. */
 typedef struct look {
     double turn, hue[3], grey, outline;

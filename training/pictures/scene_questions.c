@@ -130,7 +130,7 @@ void ask_one(pictures *p, const scene *s, int style, pictures_item *out)
         }
         return;
     case 9:
-        if (p->sprites[name].colour >= 0) {
+        if (sprite_has_colour(p, style, name)) {
             snprintf(q, sizeof q, chance(p, 0.5) ? "What colour is the %s?" : "What color is the %s?", n);
             snprintf(v, sizeof v, "the %s", n);
             reply_value(p, out, "colour", q, v, "colour", colours[p->sprites[name].colour].name, false);
@@ -288,7 +288,7 @@ bool ask_several(pictures *p, const scene *s, int style, pictures_item *out)
         }
         return true;
     case 10:
-        if (p->sprites[x->name].colour < 0 || count_of(s, x->name) != 1) return false;
+        if (!sprite_has_colour(p, style, x->name) || count_of(s, x->name) != 1) return false;
         snprintf(q, sizeof q, chance(p, 0.5) ? "What colour is the %s?" : "What color is the %s?", n);
         snprintf(v, sizeof v, "the %s", n);
         reply_value(p, out, "colour", q, v, "colour", colours[p->sprites[x->name].colour].name, false);

@@ -129,7 +129,7 @@ void make_scene(pictures *p, pictures_image *im, pictures_item *out)
         look own = l;
         if (s.n > 1 && chance(p, 0.3)) own.turn = uniform(p, -0.2, 0.2);
         mark_sprite(im, t->x, t->y, t->name,
-                    l.grey > 0 || !p->coloured[style] ? -1 : p->sprites[t->name].colour);
+                    l.grey > 0 || !sprite_has_colour(p, style, t->name) ? -1 : p->sprites[t->name].colour);
         sprite_draw(p, im, style, t->name, t->x, t->y, t->size, &own);
     }
     for (int tries = 0; tries < 30; tries++) {

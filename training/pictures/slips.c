@@ -81,7 +81,7 @@ void make_receipt(pictures *p, document *d, int height)
         int q = quantities ? 1 + below(p, 4) : 1;
         r->cents = any_price(p) * q;
         for (int j = 0; j < i; j++)
-            if (d->rows[j].cents == r->cents) r->cents++;
+            if (d->rows[j].cents == r->cents) r->cents++, j = -1;
         if (quantities) snprintf(r->cell[1], sizeof r->cell[1], "%d x", q);
         money_text(r->cell[d->n_columns - 1], sizeof r->cell[0], r->cents, sign, behind);
         sum += r->cents;
@@ -139,7 +139,7 @@ void make_invoice(pictures *p, document *d, int height)
         int q = 1 + below(p, 12), each = any_price(p);
         r->cents = q * each;
         for (int j = 0; j < i; j++)
-            if (d->rows[j].cents == r->cents) q++, r->cents += each;
+            if (d->rows[j].cents == r->cents) q++, r->cents += each, j = -1;
         snprintf(r->cell[1], sizeof r->cell[1], "%d", q);
         if (d->n_columns == 4) money_text(r->cell[2], sizeof r->cell[2], each, sign, false);
         money_text(r->cell[d->n_columns - 1], sizeof r->cell[0], r->cents, sign, false);

@@ -92,6 +92,37 @@ bool sprite_there(const pictures *p, int style, int name)
     return p->sprite_has[style * p->n_sprites + name];
 }
 
+/* A colour's place in `colours`, or -1 for greys. */
+static int colour_of(const uint8_t *q)
+{
+    int r = q[0], g = q[1], b = q[2], v = r > g ? (r > b ? r : b) : (g > b ? g : b);
+    int low = r < g ? (r < b ? r : b) : (g < b ? g : b), span = v - low;
+    if (v < 75) return 8;
+    if (span < 0.16 * v) return v > 195 ? 9 : -1;
+    double hue = v == r   ? 60.0 * (g - b) / span
+                 : v == g ? 120 + 60.0 * (b - r) / span
+                          : 240 + 60.0 * (r - g) / span;
+    if (hue < 0) hue += 360;
+    if (hue < 45 && hue >= 8 && v < 175) return 7;
+    if (hue < 14 || hue >= 335) return span < 0.6 * v && v > 180 ? 6 : 0;
+    if (hue < 39) return 4;
+    if (hue < 68) return 3;
+    if (hue < 168) return 1;
+    if (hue < 255) return 2;
+    return hue < 305 ? 5 : 6;
+}
+
+/* Whether two pixels in five of the drawing have the colour that its name is said to have. */
+bool sprite_has_colour(const pictures *p, int style, int name)
+{
+    int side = p->side, wanted = p->sprites[name].colour, there = 0, all = 0;
+    const uint8_t *q = p->sprite_pixels + (size_t)(style * p->n_sprites + name) * bytes_each(side) +
+                       4 * (side * side + side / 2 * (side / 2));
+    for (int i = 0; i < side / 4 * (side / 4); i++, q += 4)
+        if (q[3] > 128) all++, there += colour_of(q) == wanted;
+    return wanted >= 0 && 5 * there > 2 * all;
+}
+
 look plain_look(void) { return (look){.hue = {1, 1, 1}}; }
 
 /* What makes few styles into many: other balance of colours, none, an outline. */
