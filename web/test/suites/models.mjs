@@ -210,7 +210,6 @@ export const tests = {
 
   'from files of the device': {
     seconds: 90,
-    unless: (env) => env.browser === 'webkit' && 'its driver cannot choose files in hidden fields',
     run: async (t) => {
       const page = await fresh(t), log = hub.log.length;
       await page.files('#models-files', [sample(1)]);
