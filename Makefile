@@ -1,6 +1,7 @@
 # Galago: make (library and command), make test, make demo, make install. No configure step.
 #
 #   make js                                    the engine as wasm and the npm package, in js/dist
+#   make web                                   the page that people use, in web/dist
 #   make BUILD=build-clang CC=clang            another compiler
 #   make BUILD=build-asan SANITIZE=address,undefined   with sanitizers
 #
@@ -104,6 +105,11 @@ demo:
 js: wasm
 	@tools/deps.sh js
 	@cd js && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --loglevel=error --no-audit --no-fund; } && node build.mjs
+
+# The page, a folder for any static host.
+.PHONY: web
+web: js
+	@node web/build.mjs
 
 # Every tests/fuzz/*.c is a libFuzzer target; SECONDS_EACH for each.
 SECONDS_EACH ?= 60

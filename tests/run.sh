@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the tests and closes with one line "N passed, N failed".
 #   run.sh BUILD [quick]     programs of one build; with "quick" only they, else WebGPU, the command line, the tokenizer, the
-#                            example, the wasm module, the package and the browsers too
+#                            example, the wasm module, the package, the browsers and the page too
 # Every program prints "NAME: N passed, N failed" last; a program that ends otherwise counts as one failure.
 set -u
 build=${1:?usage: run.sh BUILD [quick]}
@@ -48,10 +48,13 @@ if [ -z "$quick" ]; then
     for script in tests/cli/run.sh tests/examples/run.sh tests/tokenizer/run.sh tests/wasm/all.sh; do
         [ -f "$script" ] && run "${script#tests/}" sh "$script" "$build"
     done
-    # Long, and of many parts: what it prints is of use while it runs.
-    BUILD=$build bash js/test/run.sh 2>&1 | tee "$build/js.log"
-    output=$(cat "$build/js.log")
-    case $output in *" passed, 0 failed") count js/test/run.sh "$output" 0 ;; *) count js/test/run.sh "$output" 1 ;; esac
+    # Long, and of many parts: what they print is of use while they run.
+    for script in "js/test/run.sh" "web/test/run.sh --quick"; do
+        # shellcheck disable=SC2086
+        BUILD=$build bash $script 2>&1 | tee "$build/script.log"
+        output=$(cat "$build/script.log")
+        case $output in *" passed, 0 failed") count "$script" "$output" 0 ;; *) count "$script" "$output" 1 ;; esac
+    done
 fi
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -17,18 +17,18 @@ echo "Your own:   $galago describe PICTURE      $galago ask PICTURE \"QUESTION\"
 
 # The same model in a page. Not where its tools are missing and may not be installed: the native program stands alone.
 echo
-echo "The same in a browser: building the package (WebAssembly, WebGPU) ..."
-if ! log=$(make --no-print-directory js 2>&1); then
+echo "The same in a browser: building the package (WebAssembly, WebGPU) and its page ..."
+if ! log=$(make --no-print-directory web 2>&1); then
     printf '%s\n' "$log" | tail -n 5
     echo "The page needs these tools; everything above works without them."
     exit 0
 fi
 if [ -t 1 ]; then
-    exec node js/demo/serve.mjs
+    exec node web/serve.mjs
 fi
 # Nobody is watching: show that the page is there, and end.
 log=$(mktemp)
-node js/demo/serve.mjs >"$log" 2>&1 &
+node web/serve.mjs >"$log" 2>&1 &
 server=$!
 trap 'kill $server 2>/dev/null; rm -f "$log"' EXIT
 for _ in 1 2 3 4 5 6 7 8 9 10; do
@@ -37,4 +37,4 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
 done
 address=$(grep -o 'http://[^ ]*' "$log" | head -n 1)
 node -e 'fetch(process.argv[1]).then((r) => r.text()).then((t) => process.exit(/<title>/.test(t) ? 0 : 1), () => process.exit(1))' "$address"
-echo "A page that describes pictures: node js/demo/serve.mjs   ($address)"
+echo "A page that describes pictures: node web/serve.mjs   ($address)"
