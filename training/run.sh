@@ -10,6 +10,7 @@ set -u
 material=$1 out=$2 seconds=$3
 shift 3
 here=$(dirname "$0")
+processors=$(nproc) # before OMP_NUM_THREADS is set, which nproc would answer with
 export PYTHONUNBUFFERED=1 OMP_NUM_THREADS=2 PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True
 run=$(mktemp -d)
 unpacked() { # MATERIAL/NAME, or MATERIAL/NAME.tar.xz unpacked (without xz, which a bare machine may lack), or nothing
@@ -35,7 +36,7 @@ mkdir -p "$out"
 
 launch=(torchrun --nproc-per-node "$gpus")
 [ "$gpus" -gt 0 ] || { echo 'no GPU: one process on the CPU, for tests'; gpus=0 launch=(python3); }
-threads=$(($(nproc) - 2 * gpus))
+threads=$((processors - 2 * gpus))
 timeout -k 5 $((seconds + 70)) "${launch[@]}" "$here/train.py" "${common[@]}" "${start[@]}" --out "$run" \
     --seconds "$seconds" --threads $((threads > 0 ? threads : 1)) "$@" 2>&1 | tee "$out/train.log"
 status=${PIPESTATUS[0]}
