@@ -174,6 +174,7 @@ export function mount(root: HTMLElement): View {
     if (!wanted && !back) await keeper.turn(false);
     if (back?.rows.length) {
       take(back);
+      write();
       const { done, waiting } = queue.counts;
       const more = el('button', { type: 'button', class: 'button primary', onclick: () => (go.focus(), void start()) }, t('batch.go_on'));
       fill(notices, el('div', { class: 'notice row', role: 'status' }, el('p', null, t('batch.back', { done, n: done + waiting + queue.counts.failed })), waiting > 0 && more));
