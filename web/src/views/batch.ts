@@ -22,6 +22,8 @@ import { keepAwake } from './batch_wake.js';
 
 /** Whether the person wants a list kept lives as long as the tab too. */
 const KEEP = 'galago.batch.keep';
+/** A storage that has not answered by then is not waited for. */
+const SILENT_MS = 10_000;
 
 export function mount(root: HTMLElement): View {
   let preset: Preset = 'describe', filter: Filter = 'all', visible = false, exported = 0, told = 0, drawn = 0;
@@ -170,7 +172,7 @@ export function mount(root: HTMLElement): View {
       keep.disabled = parts.save.disabled = true;
       return keeper.turn(false);
     }
-    const wanted = sessionStorage.getItem(KEEP) !== 'off', back = await keeper.back();
+    const wanted = sessionStorage.getItem(KEEP) !== 'off', back = await Promise.race([keeper.back(), new Promise<never>((_, refuse) => setTimeout(() => refuse(new Error(t('batch.storage_silent'))), SILENT_MS))]);
     if (!wanted && !back) await keeper.turn(false);
     if (back?.rows.length) {
       take(back);
@@ -296,9 +298,8 @@ export function mount(root: HTMLElement): View {
   });
   draw();
   const restored = restore().catch((e: unknown) => {
-    // A browser whose storage is shut, as in some private windows: the list goes on without.
-    console.warn(`the list is not kept: ${e instanceof Error ? e.message : String(e)}`);
-    return keeper.turn(false).catch(() => undefined);
+    // A browser whose storage is shut, as in some private windows, or silent: the list goes on without.
+    keeper.giveUp(e instanceof Error ? e.message : String(e));
   });
   void restored.then(lists).then(() => keeper.sweep()).catch(() => undefined);
 

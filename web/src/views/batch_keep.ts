@@ -38,6 +38,8 @@ export class Keeper {
   /** The list's record is stored. */
   private recorded = false;
   private known = new Set<number>();
+  /** The storage did not answer: what it says later is not heard, and the list that it may hold is left as it is. */
+  private abandoned = false;
   private readonly off: () => void;
 
   constructor(private readonly store: BatchStore, private readonly tab: Tab, private readonly queue: Queue, private readonly options: KeepOptions) {
@@ -73,11 +75,13 @@ export class Keeper {
 
   private async read(id: string): Promise<{ record: ListRecord; rows: Row[] } | null> {
     const record = await this.store.list(id);
+    if (this.abandoned) return null;
     if (!record) {
       this.tab.letGo();
       return null;
     }
     const rows = await this.store.rows(id);
+    if (this.abandoned) return null;
     this.forget();
     for (const row of rows) {
       this.known.add(row.id);
@@ -129,12 +133,22 @@ export class Keeper {
     this.options.onchange();
   }
 
+  /** Goes on without keeping; a reload tries again. */
+  giveUp(why: string): void {
+    this.abandoned = true;
+    this.state = 'refused';
+    this.problem = why;
+    this.options.onchange();
+  }
+
   /** Turned off, what is kept is deleted at once. */
   async turn(on: boolean): Promise<void> {
     if (!on) {
       this.state = 'off';
       await this.discard();
     } else {
+      if (this.abandoned) this.tab.letGo();
+      this.abandoned = false;
       this.state = 'on';
       this.problem = null;
       for (const row of this.queue.rows) {
@@ -149,6 +163,8 @@ export class Keeper {
 
   /** The table was emptied: a saved list stays as it was, another one is deleted. Call before the rows go. */
   async detach(): Promise<void> {
+    // Nothing of this table is stored, and a storage that is silent would be waited for.
+    if (this.abandoned) return;
     if (this.saved) {
       await this.settle();
       this.tab.letGo();

@@ -160,6 +160,26 @@ test('a storage that fails otherwise is told apart from a full one', async () =>
   assert.equal(tab.queue.counts.done, 2);
 });
 
+test('a storage that answers too late is not heard, and what it holds is left alone', async () => {
+  const store = memoryStore(), chrome = browser(store), first = chrome.tab();
+  first.add(3);
+  await first.keeper.settle();
+  first.close();
+  const second = chrome.tab(first.memory), { list } = store;
+  let answer;
+  store.list = (id) => new Promise((resolve) => (answer = () => resolve(list(id))));
+  const back = second.keeper.back();
+  while (!answer) await new Promise((r) => setTimeout(r, 1));
+  second.keeper.giveUp('no answer');
+  second.add(2);
+  answer();
+  assert.equal(await back, null);
+  await second.keeper.settle();
+  assert.deepEqual([second.keeper.state, ...store.sizes()], ['refused', 1, 3, 3]);
+  await second.keeper.turn(true);
+  assert.deepEqual([second.keeper.state, ...store.sizes()], ['on', 2, 5, 5], 'a list of its own');
+});
+
 test('half of the free room stays free', async () => {
   const store = memoryStore(), tab = browser(store).tab(new Map(), { room: 100 });
   tab.add(6);
