@@ -3,7 +3,7 @@
 //   node web/test/run.mjs [--browsers chromium,firefox,webkit] [--suite NAME,…] [--only TEXT] [--quick] [--long] [--facts]
 //
 // Prints each failure, one line for each suite and, last, "N passed, N failed".
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { runSuite } from '../../js/test/browser/harness/runner.mjs';
@@ -39,6 +39,15 @@ const total = { passed: 0, failed: 0, skipped: 0 };
 const began = Date.now();
 const time = (ms) => `${(ms / 1000).toFixed(1)} s`;
 
+// Browsers and servers lead process groups of their own: who is ended takes them along.
+const everything = new Set();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, async () => {
+    await Promise.all([...everything].map((thing) => Promise.resolve(thing.close()).catch(() => {})));
+    process.exit(1);
+  });
+}
+
 async function runOne([browser, suite]) {
   const start = Date.now(), driver = drivers[browser];
   const seen = { passed: 0, failed: 0, skipped: 0 };
@@ -54,7 +63,7 @@ async function runOne([browser, suite]) {
     if (options.facts && m.ms > 1000) console.log(`    ${m.test}: ${time(m.ms)}`);
   };
   const toClose = [];
-  const later = (thing) => (toClose.push(thing), thing);
+  const later = (thing) => (toClose.push(thing), everything.add(thing), thing);
   let failed = null;
   try {
     const module = await import(`./suites/${suite}.mjs`);
@@ -84,7 +93,10 @@ async function runOne([browser, suite]) {
   } catch (error) {
     failed = error;
   }
-  for (const thing of toClose.reverse()) await thing.close().catch(() => {});
+  for (const thing of toClose.reverse()) {
+    await thing.close().catch(() => {});
+    everything.delete(thing);
+  }
   if (failed) tell({ type: 'fail', test: 'start', message: String(failed.stack ?? failed) });
   const left = seen.skipped ? `, ${seen.skipped} left out` : '';
   console.log(`${`${browser} ${suite}`.padEnd(28)} ${String(seen.passed).padStart(4)} passed, ${seen.failed} failed${left}   ${time(Date.now() - start)}`);
