@@ -21,6 +21,7 @@ export function kindOf(error: unknown, online = typeof navigator === 'undefined'
     return 'network';
   }
   if (code === 'storage') return /no room|are free/.test(message) ? 'full' : 'storage';
+  if (code === 'unsupported' && message.startsWith('The GPU was asked for')) return 'no_gpu';
   // The engine's own faults and the page's own are told alike: there is nothing that the person could change.
   if (code === 'memory' || code === 'format' || code === 'unsupported' || code === 'io' || code === 'device_lost' || code === 'argument') return code;
   return 'internal';

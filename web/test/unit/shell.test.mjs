@@ -82,6 +82,8 @@ test('failures in plain words', async () => {
   assert.equal(kindOf(error('network', 'Failed to fetch'), true), 'network');
   assert.equal(kindOf(error('storage', 'a.gguf: no room for more after 3 MB'), true), 'full');
   assert.equal(kindOf(error('storage', 'a.gguf: it cannot be written'), true), 'storage');
+  assert.equal(kindOf(error('unsupported', 'The GPU was asked for, but there is no WebGPU here. Use device "auto" or "cpu".'), true), 'no_gpu');
+  assert.equal(kindOf(error('unsupported', 'a.gguf: a tensor of type 30'), true), 'unsupported');
   assert.equal(kindOf(new DOMException('x', 'AbortError'), true), 'stopped');
   assert.equal(kindOf(new TypeError('undefined is not a function'), true), 'internal');
   assert.equal(kindOf(null, true), 'internal');
