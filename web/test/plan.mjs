@@ -20,5 +20,6 @@ export const plan = [
   ['webkit', 'settings', 'full'],
   ['webkit', 'offline', 'full'],
   ['webkit', 'batch', 'full'],
+  ['webkit', 'models', 'full'],
   ['chromium', 'soak', 'long'],
 ];

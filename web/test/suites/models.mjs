@@ -57,8 +57,9 @@ const arrived = async (page, bytes) => {
   }
   throw new Error(`${bytes} bytes did not arrive within a minute`);
 };
-/** Bytes that were asked of the hub, but for questions of a single one. */
-const asked = () => hub.log.filter((l) => l.origin === 'cdn' && l.range && l.range !== 'bytes=0-0').reduce((n, l) => {
+/** Bytes that were asked for, but for questions of a single one. WebKit drops the range when a request is sent on to another host
+ * (the package then takes its part out of the whole answer), so there it is what the first host was asked. */
+const asked = (t) => hub.log.filter((l) => l.origin === (t.env.browser === 'webkit' ? 'hub' : 'cdn') && l.range && l.range !== 'bytes=0-0').reduce((n, l) => {
   const [a, b] = l.range.slice(6).split('-').map(Number);
   return n + b - a + 1;
 }, 0);
@@ -84,11 +85,11 @@ export const tests = {
       t.equal(hub.log.length - before, 0, 'the hub is not asked before somebody wishes it');
       await look(page);
       await page.see('.plan button.primary', 'download 12 MB');
-      t.equal(asked(), 0, 'bytes fetched before the person said so');
+      t.equal(asked(t), 0, 'bytes fetched before the person said so');
       await page.screenshot(`${t.env.shots}/models-plan-${t.env.browser}.png`);
       await page.click('.plan button.primary', 'download');
       await until(page, 'ready');
-      t.equal(asked(), total);
+      t.equal(asked(t), total);
       await says(t, page);
       await show(page, server.url, 'privacy');
       const hosts = await page.until(() => { const rows = [...document.querySelectorAll('.view-privacy tbody th[scope=row]')].map((h) => h.firstChild.textContent); return rows.length > 0 && rows; }, undefined, { what: 'the list of hosts' });
@@ -118,8 +119,8 @@ export const tests = {
       hub.reset();
       await page.click('.current button', '^Resume$');
       await until(page, 'ready');
-      t.ok(asked() <= total - here, `${asked()} bytes were asked for although ${here} of ${total} were here`);
-      t.note('here before, asked for after', [here, asked()]);
+      t.ok(asked(t) <= total - here, `${asked(t)} bytes were asked for although ${here} of ${total} were here`);
+      t.note('here before, asked for after', [here, asked(t)]);
       await says(t, page);
     },
   },
@@ -139,7 +140,7 @@ export const tests = {
       hub.reset();
       await page.click('.current button', '^Resume$');
       await until(page, 'ready');
-      t.ok(asked() <= total - here, `${asked()} of ${total}, ${here} here`);
+      t.ok(asked(t) <= total - here, `${asked(t)} of ${total}, ${here} here`);
     },
   },
 
@@ -157,7 +158,7 @@ export const tests = {
       await second.click('.plan button.primary', 'download');
       await second.see('.current .notice', 'another tab is downloading');
       await Promise.all([until(first, 'ready'), until(second, 'ready')]);
-      t.equal(asked(), total, 'bytes asked for by both together');
+      t.equal(asked(t), total, 'bytes asked for by both together');
     },
   },
 
@@ -260,7 +261,7 @@ export const tests = {
       await page.click('.plan button.primary', 'download');
       await page.click('dialog button', 'cancel');
       await new Promise((go) => setTimeout(go, 500));
-      t.equal(asked(), 0, 'bytes after no');
+      t.equal(asked(t), 0, 'bytes after no');
       await page.click('.plan button.primary', 'download');
       await page.click('dialog button', 'download anyway');
       await until(page, 'ready');
