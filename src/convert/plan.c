@@ -5,6 +5,8 @@
 #include "convert/convert.h"
 #include "model/weight_dims.h"
 
+#include "base/str.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,16 +89,10 @@ static const tensor_spec table[] = {
 
 /* ---- types ---- */
 
-static bool ends_with(const char *s, const char *end)
-{
-    size_t n = strlen(s), m = strlen(end);
-    return n >= m && strcmp(s + n - m, end) == 0;
-}
-
 dtype type_for(const char *name, uint32_t n_dims, size_t row, const convert_types *types)
 {
-    if (n_dims < 2 || !ends_with(name, ".weight") || ends_with(name, "_norm.weight") ||
-        ends_with(name, "ssm_conv1d.weight") || strcmp(name, "v.position_embd.weight") == 0)
+    if (n_dims < 2 || !str_ends_with(name, ".weight") || str_ends_with(name, "_norm.weight") ||
+        str_ends_with(name, "ssm_conv1d.weight") || strcmp(name, "v.position_embd.weight") == 0)
         return DTYPE_F32;
     dtype want = types->base;
     if (strncmp(name, "v.", 2) == 0 || strncmp(name, "mm.", 3) == 0) want = types->vision;
@@ -106,7 +102,7 @@ dtype type_for(const char *name, uint32_t n_dims, size_t row, const convert_type
         return want == DTYPE_F32 || want == DTYPE_BF16 ? DTYPE_F32 : DTYPE_F16;
     /* The gates of the recurrence are few rows that steer the whole state: they keep eight bits. */
     bool few_bits = dtype_get(want)->block_values > 1;
-    if (few_bits && (ends_with(name, "ssm_alpha.weight") || ends_with(name, "ssm_beta.weight")))
+    if (few_bits && (str_ends_with(name, "ssm_alpha.weight") || str_ends_with(name, "ssm_beta.weight")))
         want = DTYPE_Q8_0;
     if (!dtype_row_bytes(want, row) && dtype_get(want)->block_values == 256) want = DTYPE_Q8_0;
     return dtype_row_bytes(want, row) ? want : DTYPE_F16;

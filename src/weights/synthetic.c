@@ -6,6 +6,8 @@
 #include "weights/synthetic.h"
 
 #include "weights/weights_impl.h"
+
+#include "base/str.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -70,12 +72,6 @@ static void fill_words(uint32_t seed, uint32_t first, size_t n, float scale, flo
     }
 }
 
-static bool ends_with(const char *s, const char *end)
-{
-    size_t n = strlen(s), m = strlen(end);
-    return n >= m && strcmp(s + n - m, end) == 0;
-}
-
 static float power_of_two(int e)
 {
     float f = 1;
@@ -87,16 +83,16 @@ static float power_of_two(int e)
 static float scale_for(const char *name, size_t K)
 {
     bool visual = strncmp(name, "model.visual.", 13) == 0;
-    if (ends_with(name, "norm.weight") && !strstr(name, ".visual.") &&
-        !ends_with(name, "linear_attn.norm.weight"))
+    if (str_ends_with(name, "norm.weight") && !strstr(name, ".visual.") &&
+        !str_ends_with(name, "linear_attn.norm.weight"))
         return power_of_two(-11);
-    if (ends_with(name, "linear_attn.norm.weight") ||
-        (visual && (ends_with(name, "norm.weight") || ends_with(name, "norm1.weight") ||
-                    ends_with(name, "norm2.weight"))))
+    if (str_ends_with(name, "linear_attn.norm.weight") ||
+        (visual && (str_ends_with(name, "norm.weight") || str_ends_with(name, "norm1.weight") ||
+                    str_ends_with(name, "norm2.weight"))))
         return 0;
-    if (ends_with(name, ".A_log") || ends_with(name, ".dt_bias")) return power_of_two(-8);
-    if (ends_with(name, ".bias")) return power_of_two(-12);
-    if (ends_with(name, "conv1d.weight")) return power_of_two(-9);
+    if (str_ends_with(name, ".A_log") || str_ends_with(name, ".dt_bias")) return power_of_two(-8);
+    if (str_ends_with(name, ".bias")) return power_of_two(-12);
+    if (str_ends_with(name, "conv1d.weight")) return power_of_two(-9);
     int bits = 0;
     for (size_t k = K - 1; k; k >>= 1) bits++;
     return power_of_two(-(7 + (bits + 1) / 2));
@@ -143,7 +139,7 @@ static void add(maker *m, const char *name, const size_t *dims)
     weight t = {.type = DTYPE_BF16, .shape = {1, 1, 1, 1, 1}};
     size_t values = 1;
     for (; dims[t.n_dims]; t.n_dims++) values *= t.shape[t.n_dims] = dims[t.n_dims];
-    if (ends_with(name, ".A_log") || ends_with(name, "linear_attn.norm.weight")) t.type = DTYPE_F32;
+    if (str_ends_with(name, ".A_log") || str_ends_with(name, "linear_attn.norm.weight")) t.type = DTYPE_F32;
     t.bytes = values * dtype_get(t.type)->block_bytes;
     t.name = arena_string(&m->w->memory, name, strlen(name));
     m->status =

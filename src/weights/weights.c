@@ -3,6 +3,7 @@
 
 #include "base/half.h"
 #include "base/quant.h"
+#include "base/str.h"
 #include "weights/synthetic.h"
 #include <assert.h>
 #include <stdio.h>
@@ -143,12 +144,6 @@ galago_status weights_open_file(weights *w, const char *path, uint32_t *at, erro
     return s;
 }
 
-static bool ends_with(const char *s, const char *end)
-{
-    size_t n = strlen(s), m = strlen(end);
-    return n >= m && strcmp(s + n - m, end) == 0;
-}
-
 static galago_status open_how(const char *path, const char *mmproj, size_t first_head, weights **out, error *e)
 {
     *out = NULL;
@@ -162,7 +157,7 @@ static galago_status open_how(const char *path, const char *mmproj, size_t first
     } else {
         if (folder_exists(path)) {
             s = hf_folder_open(w, path, NULL, e);
-        } else if (ends_with(path, ".safetensors")) {
+        } else if (str_ends_with(path, ".safetensors")) {
             const char *folder = path_folder(&w->memory, path);
             s = folder ? hf_folder_open(w, folder, path, e)
                        : fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory", path);
@@ -197,7 +192,7 @@ galago_status weights_open_memory(const char *name, const void *bytes, size_t si
     weights *w = calloc(1, sizeof *w);
     if (!w) return fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory", name);
     w->path = name;
-    bool is_gguf = ends_with(name, ".gguf");
+    bool is_gguf = str_ends_with(name, ".gguf");
     w->format = is_gguf ? WEIGHTS_GGUF : WEIGHTS_HF;
     uint32_t file;
     galago_status s = weights_add_file(w, name, (filemap){bytes, size, size, 0}, false, &file, e);
