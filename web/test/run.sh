@@ -34,42 +34,18 @@ for folder in web/test js/test/browser; do
     fi
 done
 
-passed=0 failed=0
-out=$(mktemp) && trap 'rm -f "$out" "$out.tap"' EXIT
-# Counts by the last line "N passed, N failed" of what a part printed; a part that ended without one has failed.
-count() { # name status
-    local line p f
-    line=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$out" | tail -n 1)
-    p=${line%% *} f=${line#*, } f=${f%% *}
-    [ -n "$line" ] || { p=0 f=1; }
-    [ "$2" = 0 ] || [ "$f" != 0 ] || f=1
-    passed=$((passed + p)) failed=$((failed + f))
-    echo "== $1: $p passed, $f failed ($SECONDS s since the start)"
-}
-check() { # name command...: the status alone counts
-    local name=$1
-    shift
-    if "$@" >"$out" 2>&1; then echo "1 passed, 0 failed" >"$out"; else cat "$out"; echo "0 passed, 1 failed" >>"$out"; fi
-    count "$name" 0
-}
-
-check "the page builds, within its budget of bytes" node web/build.mjs --out build/web-test
-[ -e build/web-test/sw.js ] || { echo "$passed passed, $failed failed"; exit 1; }
+. tests/count.sh
+quiet "the page builds, within its budget of bytes" check node web/build.mjs --out build/web-test
+[ -e build/web-test/sw.js ] || { closing; exit 1; }
 if [ -n "$pictures" ]; then
-    exec node web/test/pictures.mjs
+    node web/test/pictures.mjs
+    exit
 fi
 if [ -z "$suite" ]; then
-    check "types" npm --prefix web run --silent check
+    quiet "types" check npm --prefix web run --silent check
     if ls web/test/unit/*.test.mjs >/dev/null 2>&1; then
-        node --test --test-reporter=tap web/test/unit/*.test.mjs >"$out.tap" 2>&1
-        status=$?
-        awk '/^ *not ok/ { show = 1 } show { print } /^ *\.\.\.$/ { show = 0 }' "$out.tap"
-        awk '/^# pass / { p = $3 } /^# fail / { f = $3 } /^# cancelled / { f += $3 } END { printf "%d passed, %d failed\n", p, f }' "$out.tap" >"$out"
-        count "parts, in Node.js" $status
+        part "parts, in Node.js" node_tests web/test/unit/*.test.mjs
     fi
 fi
-node web/test/run.mjs "${options[@]}" 2>&1 | tee "$out"
-count "in browsers" "${PIPESTATUS[0]}"
-
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ] && [ "$passed" != 0 ]
+part "in browsers" node web/test/run.mjs "${options[@]}"
+closing
