@@ -71,9 +71,16 @@ if (wanted.some((entry) => ['store', 'downloads'].includes(entry[3]))) {
   await (await import('../store/bundle.mjs')).bundleStoreSuite();
 }
 
-let current = null; // the browser that is running
+const running = new Set(); // browsers
+// Browsers and servers lead process groups of their own: who is ended takes them along.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, async () => {
+    await Promise.all([...running].map((instance) => instance.close().catch(() => {})));
+    process.exit(1);
+  });
+}
 const runs = new Map(); // id -> function(message)
-const servers = await startServers((message) => runs.get(message.run)?.(message), { 'generated/': generated }, () => current?.next?.() ?? null);
+const servers = await startServers((message) => runs.get(message.run)?.(message), { 'generated/': generated }, () => [...running].find((instance) => instance.next)?.next() ?? null);
 const total = { passed: 0, failed: 0, skipped: 0 };
 const started = Date.now();
 const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
@@ -142,40 +149,51 @@ function runOne(browser, entry, env) {
   });
 }
 
-for (const [name, driver] of Object.entries(drivers)) {
-  for (const device of ['gpu', 'cpu']) {
-    const entries = wanted.filter((e) => e[0] === name && e[1] === device);
-    if (!entries.length) continue;
-    let instance;
-    try {
-      current = instance = await driver.launch({ device });
-    } catch (error) {
-      console.log(`FAILED ${name}: does not start: ${error.message}`);
-      total.failed++;
-      continue;
-    }
-    for (const entry of entries) {
-      const [, , mode, suite] = entry;
-      const env = { browser: name, device, mode, suite, quick: options.quick, long: options.long, only: options.only, origins: servers.origins, origin: servers.origins.plain, hub: hub?.url, follow: Boolean(instance.next) };
-      const start = Date.now();
-      const result = await runOne({ name, instance }, entry, env);
-      const label = `${name} ${device}${mode === 'none' || mode === 'plain' ? '' : ' ' + mode} ${suite}`;
-      for (const { test, message } of result.failed) console.log(`FAILED ${label}: ${test}\n    ${message}`);
-      if (result.failed.length) for (const log of result.logs.slice(0, 10)) console.log(`    ${log}`);
-      const left = result.skipped.length ? `, ${result.skipped.length} left out` : '';
-      console.log(`${label.padEnd(36)} ${String(result.passed).padStart(4)} passed, ${result.failed.length} failed${left}   ${seconds(Date.now() - start)}`);
-      if (options.facts) {
-        for (const { test, key, value } of result.notes) console.log(`    ${test}: ${key} = ${typeof value === 'string' ? value : JSON.stringify(value)}`);
-        for (const { test, message } of result.skipped) console.log(`    left out: ${test}: ${message}`);
+// One entry of the plan, in a browser that runs.
+async function runEntry(name, instance, entry) {
+  const [, device, mode, suite] = entry;
+  const env = { browser: name, device, mode, suite, quick: options.quick, long: options.long, only: options.only, origins: servers.origins, origin: servers.origins.plain, hub: hub?.url, follow: Boolean(instance.next) };
+  const start = Date.now();
+  const result = await runOne({ name, instance }, entry, env);
+  const label = `${name} ${device}${mode === 'none' || mode === 'plain' ? '' : ' ' + mode} ${suite}`;
+  for (const { test, message } of result.failed) console.log(`FAILED ${label}: ${test}\n    ${message}`);
+  if (result.failed.length) for (const log of result.logs.slice(0, 10)) console.log(`    ${log}`);
+  const left = result.skipped.length ? `, ${result.skipped.length} left out` : '';
+  console.log(`${label.padEnd(36)} ${String(result.passed).padStart(4)} passed, ${result.failed.length} failed${left}   ${seconds(Date.now() - start)}`);
+  if (options.facts) {
+    for (const { test, key, value } of result.notes) console.log(`    ${test}: ${key} = ${typeof value === 'string' ? value : JSON.stringify(value)}`);
+    for (const { test, message } of result.skipped) console.log(`    left out: ${test}: ${message}`);
+  }
+  total.passed += result.passed;
+  total.failed += result.failed.length;
+  total.skipped += result.skipped.length;
+}
+
+// One browser after another, each started once for a device.
+async function lane(names) {
+  for (const name of names) {
+    for (const device of ['gpu', 'cpu']) {
+      const entries = wanted.filter((e) => e[0] === name && e[1] === device);
+      if (!entries.length) continue;
+      let instance;
+      try {
+        instance = await drivers[name].launch({ device });
+      } catch (error) {
+        console.log(`FAILED ${name}: does not start: ${error.message}`);
+        total.failed++;
+        continue;
       }
-      total.passed += result.passed;
-      total.failed += result.failed.length;
-      total.skipped += result.skipped.length;
+      running.add(instance);
+      for (const entry of entries) await runEntry(name, instance, entry);
+      if (options.facts) console.log(`    ${instance.version}`);
+      running.delete(instance);
+      await instance.close();
     }
-    if (options.facts) console.log(`    ${instance.version}`);
-    await instance.close();
   }
 }
+// Two at a time: one core is enough for a browser that mostly waits.
+const names = Object.keys(drivers);
+await Promise.all([lane(names.filter((n) => n === 'chromium')), lane(names.filter((n) => n !== 'chromium'))]);
 await servers.close();
 await hub?.close();
 if (total.skipped && !options.quick) console.log(`${total.skipped} left out: what a browser does not have (--facts says which and why)`);
