@@ -26,7 +26,8 @@ const freePort = () =>
     });
   });
 
-export async function launch() {
+// `args`: further flags of MiniBrowser's.
+export async function launch({ args = [] } = {}) {
   const port = await freePort();
   const home = await mkdtemp(path.join(tmpdir(), 'galago-webkit-'));
   const child = spawn('xvfb-run', ['-a', '-s', '-screen 0 1280x1000x24', driver, `--port=${port}`], {
@@ -48,7 +49,7 @@ export async function launch() {
     await stop(child);
     throw new Error('WebKitWebDriver did not start within 10 s');
   }
-  const options = { binary: miniBrowser(), args: ['--automation'] };
+  const options = { binary: miniBrowser(), args: ['--automation', ...args] };
   let version = 'WebKitGTK', session = null;
   return {
     get version() {
