@@ -77,8 +77,10 @@ async function runOne([browser, suite]) {
     };
     const env = {
       browser, suite, quick: options.quick, long: options.long, only: options.only, shots, root, folder: options.folder, url: server.url, server, hub, instance, later,
-      open: async (o) => {
-        const page = await instance.open(o);
+      /** Another browser than the suite's, for what is told before it starts. */
+      launch: async (o) => later(await driver.launch(o)),
+      open: async (o, within = instance) => {
+        const page = await within.open(o);
         pages.push(page);
         return page;
       },

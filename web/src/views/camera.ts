@@ -25,6 +25,7 @@ const presets = PRESETS.filter((p) => p !== 'alt');
 
 export function mount(root: HTMLElement): View {
   let stream: MediaStream | null = null, opening = 0, preset: Preset = 'describe', announced = -Infinity, problem: string | null = null;
+  let speaking: ReturnType<typeof setTimeout> | undefined;
   const answers: { text: string; at: Date }[] = [];
   const voice = new Voice(), awake = keepAwake();
 
@@ -114,9 +115,10 @@ export function mount(root: HTMLElement): View {
     writeHistory();
     const language = model.choice.kind === 'demo' ? 'en' : currentLanguage();
     if (voice.on) voice.say(text, language);
-    else if (performance.now() - announced > ANNOUNCE_MS) {
-      announced = performance.now();
-      announce(text);
+    else {
+      // The latest words are heard for certain: after the last of them nothing may change for long.
+      clearTimeout(speaking);
+      speaking = setTimeout(() => ((announced = performance.now()), announce(text)), announced + ANNOUNCE_MS - performance.now());
     }
   }
 
@@ -161,6 +163,7 @@ export function mount(root: HTMLElement): View {
     opening = 0;
     loop.stop();
     release();
+    clearTimeout(speaking);
     voice.stop();
     write();
   }

@@ -33,8 +33,9 @@ export async function openCamera(value: string): Promise<MediaStream> {
   try {
     return await devices.getUserMedia({ video: wish(value), audio: false });
   } catch (cause) {
-    const { name } = cause as Error;
-    throw new CameraError(NAMES[name] ?? 'other', { cause });
+    const { name } = cause as Error, problem = NAMES[name] ?? 'other';
+    // WebKitGTK says this of a device without any camera; a camera that was not chosen cannot have gone.
+    throw new CameraError(problem === 'gone' && !value.startsWith('id:') ? 'none' : problem, { cause });
   }
 }
 

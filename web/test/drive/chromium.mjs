@@ -4,9 +4,14 @@ import { Page } from './page.mjs';
 
 export const { name, missing } = harness;
 
-/** `args`: further flags, such as those of a camera that is not there. */
-export async function launch({ args = [] } = {}) {
-  const browser = await harness.launch({ args });
+const cameras = {
+  works: ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'],
+  refused: ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream=deny'],
+};
+
+/** `camera`: 'works' or 'refused' for a made-up one; without it there is none. */
+export async function launch({ camera } = {}) {
+  const browser = await harness.launch({ args: cameras[camera] });
   const { context } = browser;
   return {
     version: browser.version,

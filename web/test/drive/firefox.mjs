@@ -7,7 +7,13 @@ export const name = 'firefox';
 /** These tests compute on the CPU and need no graphics driver. */
 export const missing = () => lacking().filter((p) => p.startsWith('firefox'));
 
-export async function launch({ preferences = {} } = {}) {
+const cameras = {
+  works: { 'media.navigator.streams.fake': true, 'media.navigator.permission.disabled': true },
+  refused: { 'media.navigator.streams.fake': true, 'permissions.default.camera': 2 },
+};
+
+/** `camera`: 'works' or 'refused' for a made-up one; without it there is none. `full`: room for 10 MB alone, the least that it can be given. */
+export async function launch({ camera, full } = {}) {
   const { default: puppeteer } = await import('puppeteer-core');
   const executablePath = process.env.FIREFOX ?? ['/usr/bin/firefox-esr', '/usr/bin/firefox'].find(existsSync);
   const browser = await puppeteer.launch({
@@ -15,7 +21,7 @@ export async function launch({ preferences = {} } = {}) {
     extraPrefsFirefox: {
       'dom.webgpu.enabled': false, 'security.sandbox.content.level': process.getuid?.() === 0 ? 0 : 4, 'datareporting.policy.dataSubmissionEnabled': false,
       'app.update.auto': false, 'services.settings.server': 'data:,', 'network.captive-portal-service.enabled': false, 'dom.max_script_run_time': 0,
-      ...preferences,
+      ...cameras[camera], ...(full ? { 'dom.quotaManager.temporaryStorage.fixedLimit': 10_000 } : {}),
     },
   });
   return {

@@ -1,4 +1,4 @@
-// WebKitGTK over plain WebDriver, by the driver of the package's tests. One window: a page that is opened takes the place of the one before.
+// WebKitGTK over plain WebDriver, by the driver of the package's tests. A page is a window; the first is used again and again.
 import { writeFile } from 'node:fs/promises';
 import * as harness from '../../../js/test/browser/harness/webkit.mjs';
 import { Page } from './page.mjs';
@@ -8,15 +8,37 @@ export const { name, missing } = harness;
 const ELEMENT = 'element-6066-11e4-a52e-4f735466cecf';
 const KEYS = { Tab: '\uE004', Enter: '\uE007', Escape: '\uE00C', ArrowDown: '\uE015', ArrowUp: '\uE013', ArrowRight: '\uE014', ArrowLeft: '\uE012', Shift: '\uE008', Control: '\uE009', ' ': ' ', Space: ' ', Home: '\uE011', End: '\uE010' };
 
-export async function launch() {
-  const browser = await harness.launch();
+const cameras = { works: ['--enable-mock-capture-devices=true', '--features=-MockCaptureDevicesPrompt'] };
+
+/** `camera`: 'works' for a made-up one; without it there is none. */
+export async function launch({ camera } = {}) {
+  const browser = await harness.launch({ args: cameras[camera] });
+  let first = null, free = true, shown = null, before = Promise.resolve();
+  // Commands go to the window that was chosen last, so they wait for each other.
+  const within = (handle, method, route, body) => {
+    const mine = before.then(async () => {
+      if (shown !== handle) await browser.call('POST', '/window', { handle });
+      shown = handle;
+      return browser.call(method, route, body);
+    });
+    before = mine.catch(() => {});
+    return mine;
+  };
   return {
     get version() {
       return browser.version;
     },
     async open({ width = 1280, height = 800 } = {}) {
-      await browser.open('about:blank');
-      const call = (method, route, body) => browser.call(method, route, body);
+      if (!first) {
+        await browser.open('about:blank');
+        first = shown = await browser.call('GET', '/window');
+      }
+      const handle = free ? first : (await browser.call('POST', '/window/new', { type: 'window' })).handle;
+      const call = (method, route, body) => within(handle, method, route, body);
+      if (handle === first) {
+        free = false;
+        await call('POST', '/url', { url: 'about:blank' });
+      }
       const actions = (...list) => call('POST', '/actions', { actions: list });
       const size = async (w, h) => {
         await call('POST', '/window/rect', { width: w, height: h });
@@ -52,7 +74,11 @@ export async function launch() {
           const element = await call('POST', '/execute/sync', { script: `return ${code}`, args: [] });
           await call('POST', `/element/${element[ELEMENT]}/value`, { text: paths.join('\n') });
         },
-        close: async () => {},
+        close: async () => {
+          if (handle === first) return void (free = true);
+          await call('DELETE', '/window');
+          shown = null;
+        },
       });
       await size(width, height);
       return page;
