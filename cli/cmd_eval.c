@@ -92,40 +92,57 @@ static void print_item(FILE *f, const json *item, const galago_result *r, const 
     buf_free(&b);
 }
 
-/* One line per task and metric, in order of first appearance. */
+/* The scores that have this metric and, unless it is NULL, this task, as one figure. num, den: room for n. */
+static void print_figure(const options *o, const score *scores, size_t n, const char *task, metric m, bool first, double *num, double *den)
+{
+    size_t k = 0;
+    double sum = 0, total = 0, low, high;
+    for (size_t j = 0; j < n; j++) {
+        if (scores[j].metric != m || (task && strcmp(scores[j].task, task) != 0)) continue;
+        sum += num[k] = scores[j].num;
+        total += den[k++] = scores[j].den;
+    }
+    if (m == CER || m == ANLS) bootstrap_ratio(num, den, k, &low, &high);
+    else wilson(sum, total, &low, &high);
+    double value = total > 0 ? sum / total : 0;
+    if (o->json) {
+        printf(first ? "{" : ",{");
+        buf name = {0};
+        if (task) json_write_string(&name, task, strlen(task));
+        if (name.size && !name.failed) printf("\"task\":%.*s,", (int)name.size, name.data);
+        buf_free(&name);
+        printf("\"metric\":\"%s\",\"items\":%zu,\"score\":%.6g,\"low\":%.6g,\"high\":%.6g}", metric_names[m], k, value, low, high);
+    } else {
+        printf("%-24s %-9s %6zu %8.2f%%   %.2f to %.2f\n", task ? task : "(all)", metric_names[m], k, 100 * value, 100 * low, 100 * high);
+    }
+}
+
+/* One line per task and metric, in order of first appearance; then one for each metric over its tasks. */
 static void print_scores(const options *o, const cli_session *session, const score *scores, size_t n)
 {
     double *num = malloc((n + 1) * sizeof *num), *den = malloc((n + 1) * sizeof *den);
-    bool *done = calloc(n + 1, sizeof *done);
+    size_t n_tasks[N_METRICS] = {0};
     if (o->json) printf("{\"model\":\"%s\",\"items\":%zu,\"tasks\":[", session->info.name, n);
     else printf("%-24s %-9s %6s %9s   95 %% interval\n", "task", "metric", "items", "score");
     bool first = true;
-    for (size_t i = 0; num && den && done && i < n; i++) {
-        if (done[i]) continue;
-        size_t k = 0;
-        double sum = 0, total = 0, low, high;
-        for (size_t j = i; j < n; j++) {
-            if (scores[j].metric != scores[i].metric || strcmp(scores[j].task, scores[i].task) != 0) continue;
-            done[j] = true;
-            sum += num[k] = scores[j].num;
-            total += den[k++] = scores[j].den;
-        }
-        bool proportion = scores[i].metric != CER && scores[i].metric != ANLS;
-        if (proportion) wilson(sum, total, &low, &high);
-        else bootstrap_ratio(num, den, k, &low, &high);
-        double value = total > 0 ? sum / total : 0;
-        if (o->json)
-            printf("%s{\"task\":\"%s\",\"metric\":\"%s\",\"items\":%zu,\"score\":%.6g,\"low\":%.6g,\"high\":%.6g}", first ? "" : ",",
-                   scores[i].task, metric_names[scores[i].metric], k, value, low, high);
-        else
-            printf("%-24s %-9s %6zu %8.2f%%   %.2f to %.2f\n", scores[i].task, metric_names[scores[i].metric], k, 100 * value,
-                   100 * low, 100 * high);
+    for (size_t i = 0; num && den && i < n; i++) {
+        size_t before = 0;
+        while (scores[before].metric != scores[i].metric || strcmp(scores[before].task, scores[i].task) != 0) before++;
+        if (before < i) continue;
+        n_tasks[scores[i].metric]++;
+        print_figure(o, scores, n, scores[i].task, scores[i].metric, first, num, den);
+        first = false;
+    }
+    if (o->json) printf("],\"metrics\":[");
+    first = true;
+    for (int m = 0; num && den && m < N_METRICS; m++) {
+        if (!n_tasks[m] || (!o->json && n_tasks[m] == 1)) continue;
+        print_figure(o, scores, n, NULL, (metric)m, first, num, den);
         first = false;
     }
     if (o->json) printf("]}\n");
     free(num);
     free(den);
-    free(done);
 }
 
 static int run_item(cli_session *s, const options *quiet, const char *folder, const json *item, galago_result *r)

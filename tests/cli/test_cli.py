@@ -371,6 +371,9 @@ def test_eval():
     check(scores['word']['score'] == 1 and 0.9 < scores['near']['score'] < 1, 'contains and anls')
     check(scores['json']['score'] == 0 and scores['json']['metric'] == 'json', 'an answer that is not JSON')
     check(0 < scores['right']['low'] < 1 and scores['right']['high'] >= 0.99, 'interval')
+    every = {m['metric']: m for m in j['metrics']}
+    check(every['exact']['items'] == 2 and every['exact']['score'] == 0.5, 'a metric over its tasks')
+    check(sorted(every) == ['anls', 'cer', 'contains', 'exact', 'json'], 'every metric once')
     with open(path('answers.jsonl')) as f:
         check(len([json.loads(l) for l in f]) == 6, '--out')
     expect(0, ['eval', folder, '--limit', '1'], out='right')
