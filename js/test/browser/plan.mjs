@@ -8,10 +8,12 @@ const long = (entries) => entries.map((entry) => [...entry, 'long']);
 export const plan = [
   ...where('chromium', 'gpu', 'plain', 'probe', 'words'),
   ...long(where('chromium', 'gpu', 'plain', 'lost')),
+  ...long(where('chromium', 'gpu', 'isolated', 'memory')),
+  ...long(where('chromium', 'gpu', 'driven', 'trace')),
   ...where('chromium', 'cpu', 'plain', 'words', 'inputs', 'api', 'abort', 'errors', 'smooth', 'worker', 'modules', 'store'),
   ...where('chromium', 'cpu', 'csp', 'probe', 'words', 'inputs'),
   ...where('chromium', 'cpu', 'isolated', 'probe', 'words', 'modules', 'abort', 'memory'),
-  ...where('chromium', 'cpu', 'driven', 'downloads', 'extension', 'examples'),
+  ...where('chromium', 'cpu', 'driven', 'trace', 'downloads', 'extension', 'examples'),
   ...where('firefox', 'gpu', 'plain', 'probe'),
   ...long(where('firefox', 'gpu', 'plain', 'words', 'lost')),
   ...where('firefox', 'cpu', 'plain', 'words', 'inputs', 'errors', 'worker', 'modules'),

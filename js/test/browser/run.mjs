@@ -66,7 +66,7 @@ const expected = (images, prompt) => {
 
 // The store's tests are TypeScript and load from a hub with faults.
 let hub = null;
-if (wanted.some((entry) => ['store', 'downloads'].includes(entry[3]))) {
+if (wanted.some((entry) => ['store', 'downloads', 'trace'].includes(entry[3]))) {
   hub = await startHub();
   await (await import('../store/bundle.mjs')).bundleStoreSuite();
 }
