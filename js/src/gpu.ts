@@ -12,7 +12,7 @@ const MAX_QUERIES = 4096;
 /** Bytes of queue.writeBuffer that may wait unsubmitted before `progress` makes the device take them: they are copies in memory. */
 const WRITE_LIMIT = 64 << 20;
 
-interface Pipeline { object: GPUComputePipeline | null; layout: GPUBindGroupLayout | null; label: string }
+interface Pipeline { object: GPUComputePipeline | null; layout: GPUBindGroupLayout | null; label: string; settled: boolean /* compiled or refused */ }
 interface Group { pipeline: number; bindings: Uint32Array; object: GPUBindGroup | null }
 interface Read { staging: GPUBuffer; size: number; state: 'pending' | 'ready' | 'failed'; cancelled: boolean }
 interface Profile { sets: GPUQuerySet[]; used: number; capacity: number; staging: GPUBuffer[]; ready: boolean; ending: boolean /* what is submitted now is not timed any more */ }
@@ -69,7 +69,8 @@ export class Gpu {
   private readonly reads = new Handles<Read>();
   private readonly modules = new Map<string, GPUShaderModule>();
   private readonly staging = new Map<number, GPUBuffer[]>();
-  private compiling = 0;
+  /** The pipeline that the engine waits for. */
+  private awaited: Pipeline | null = null;
   private submitted = 0;
   private finished = 0;
   private unsubmitted = 0;
@@ -97,12 +98,16 @@ export class Gpu {
     });
   }
 
+  /** Kernels, by their constants, whose compilation was begun. */
+  get pipelineCount(): number {
+    return this.pipelines.count;
+  }
   get bufferCount(): number {
     return this.buffers.count;
   }
   /** Something is under way whose end `progress` will tell. */
   get busy(): boolean {
-    return this.compiling > 0 || this.finished < this.submitted || this.reads.count > 0 || this.unsubmitted > WRITE_LIMIT;
+    return this.awaited?.settled === false || this.finished < this.submitted || this.reads.count > 0 || this.unsubmitted > WRITE_LIMIT;
   }
   get failure(): { status: Status; message: string } | null {
     return this.error;
@@ -193,7 +198,11 @@ export class Gpu {
         this.unsubmitted += size! >>> 0;
       },
       pipeline_create: (label, wgsl, size, constants, n) => this.createPipeline(label! >>> 0, wgsl! >>> 0, size!, constants! >>> 0, n!),
-      pipelines_pending: () => this.compiling,
+      pipeline_ready: (p) => {
+        const pipeline = this.pipelines.get(p!), ready = !pipeline || pipeline.settled || this.error !== null;
+        this.awaited = ready ? null : pipeline;
+        return ready ? 1 : 0;
+      },
       group_create: (pipeline, bindings, n) => {
         const from = bindings! >>> 2;
         return this.groups.add({ pipeline: pipeline!, bindings: this.view().slice(from, from + n! * BINDING_WORDS), object: null });
@@ -273,10 +282,9 @@ export class Gpu {
       const at = (constantsPtr >>> 2) + i * CONSTANT_WORDS;
       constants[this.terminated(words[at]!)] = floats[at + 1]!;
     }
-    const pipeline: Pipeline = { object: null, layout: null, label };
+    const pipeline: Pipeline = { object: null, layout: null, label, settled: false };
     const handle = this.pipelines.add(pipeline);
     this.work++;
-    this.compiling++;
     let module = this.modules.get(code);
     if (!module) {
       module = this.device.createShaderModule({ label, code });
@@ -285,11 +293,11 @@ export class Gpu {
     this.track(this.device.createComputePipelineAsync({ label, layout: 'auto', compute: { module, entryPoint: 'main', constants } })).then(
       (object) => {
         pipeline.object = object;
-        this.compiling--;
+        pipeline.settled = true;
         this.notify();
       },
       (e: unknown) => {
-        this.compiling--;
+        pipeline.settled = true;
         this.fail(Status.Internal, `Kernel ${label}: ${e instanceof Error ? e.message : String(e)}`);
       },
     );

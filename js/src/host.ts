@@ -73,7 +73,7 @@ export class Host {
 
 /** Stands for the GPU where there is none: every call that could give work says so. */
 export function noGpu(): Record<string, (...args: number[]) => number> {
-  const names = ['info', 'buffer_create', 'buffer_destroy', 'write', 'pipeline_create', 'pipelines_pending', 'group_create', 'group_destroy',
+  const names = ['info', 'buffer_create', 'buffer_destroy', 'write', 'pipeline_create', 'pipeline_ready', 'group_create', 'group_destroy',
     'submit', 'in_flight', 'read_begin', 'read_poll', 'read_cancel', 'wait', 'profile_begin'];
   const imports: Record<string, (...args: number[]) => number> = {};
   for (const name of names) imports[name] = () => 0;

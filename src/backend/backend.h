@@ -201,6 +201,12 @@ typedef struct backend_ops {
     galago_status (*read_begin)(backend *b, tensor src, uint32_t *ticket, error *e);
     /* PENDING until it has arrived; then its bytes, and the ticket is spent. dst NULL: not wanted any more (OK at once). */
     galago_status (*read_poll)(backend *b, uint32_t ticket, void *dst, tensor src, error *e);
+
+    /* ---- kernels that take time to compile; NULL where there are none ---- */
+    /* Between rehearse(true) and rehearse(false) nothing is made and nothing runs: buffers and weights have no memory, what would be
+     * written is not looked at, and ops only begin to compile the kernels that they would use. Nothing may be recorded that was not
+     * submitted before; what is made in between is destroyed before the end. */
+    void (*rehearse)(backend *b, bool on);
 } backend_ops;
 
 struct backend {

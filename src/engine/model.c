@@ -263,7 +263,11 @@ galago_status galago_model_open_step(galago_opening *o, galago_model **out, gala
     galago_model *m = o->m;
     galago_status s = GALAGO_OK;
     bool device_failed = !o->loader && (s = device_test_step(o->device, m, e));
-    if (!s && !o->loader) s = model_load_begin(m->backend, m->weights, &o->config, &o->options, &o->loader, e);
+    if (!s && !o->loader) {
+        /* (Where a CPU plays the GPU each kernel takes seconds to compile: only those that are used.) */
+        if (!m->backend->is_software) model_rehearse(m->backend, m->weights, &o->config, o->options.dtype);
+        s = model_load_begin(m->backend, m->weights, &o->config, &o->options, &o->loader, e);
+    }
     if (!s) s = model_load_step(o->loader, &m->network, e);
     o->spent_ms += time_ms() - started;
     if (s == GALAGO_PENDING) return s;

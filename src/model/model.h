@@ -29,6 +29,9 @@ galago_status model_load_begin(backend *b, const weights *w, const model_config 
 galago_status model_load_step(model_loader *l, model **out, error *e);
 void model_loader_destroy(model_loader *l);
 void model_destroy(model *m);
+/* Lets a backend that compiles kernels begin with those that pictures, prompts and tokens of this model will ask for; returns at
+ * once, and while they are compiled the weights may be loaded. What goes wrong here goes wrong again where it is told. (rehearse.c) */
+void model_rehearse(backend *b, const weights *w, const model_config *c, galago_dtype held_as);
 const model_config *model_get_config(const model *m);
 
 /* All weights in the order of the table, as they are held. */

@@ -56,4 +56,7 @@ struct model {
     size_t n_weights, n_params, weights_bytes;
 };
 
+/* A model whose weights have no memory, while the backend rehearses (backend_ops.rehearse). Errors: as model_load(). (weight_table.c) */
+galago_status model_load_hollow(backend *b, const weights *w, const model_config *c, galago_dtype held_as, model **out, error *e);
+
 #endif

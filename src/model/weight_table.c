@@ -132,6 +132,7 @@ struct model_loader {
     double done_bytes, total_bytes;
     size_t spec;  /* entry of the table at hand; one behind the last: the patch embedding */
     uint32_t il;  /* layer of it */
+    bool is_hollow; /* of a rehearsal: only room is made, and its bytes are nobody's */
     bool is_filling;
     filling fill;
     size_t filled; /* rows */
@@ -294,7 +295,7 @@ static galago_status begin_weight(loader *ld, const weight_spec *spec, int index
     t.type = held_type(ld, src, spec->kind, tensor_row(t));
     bool raw = t.type == src->type && weights_has_bytes(ld->w, src) && spec->kind != NORM && spec->kind != DECAY;
     backend *b = ld->m->backend;
-    bool at_once = raw && src->data && b->uses_mapped;
+    bool at_once = raw && src->data && b->uses_mapped && !ld->is_hollow;
     if ((s = b->ops->weight_load(b, &t, at_once ? src->data : NULL, at_once, e))) {
         if (t.buffer) b->ops->buffer_destroy(b, t.buffer);
         return s;
@@ -302,6 +303,7 @@ static galago_status begin_weight(loader *ld, const weight_spec *spec, int index
     *(tensor *)((char *)base + spec->field) = t;
     if (spec->scope != MTP && spec->scope != MTP_LAYER) ld->m->n_params += rows * cols;
     remember(ld, src->name, t);
+    if (ld->is_hollow) return GALAGO_OK;
     if (at_once) {
         ld->done_bytes += (double)src->bytes;
     } else {
@@ -310,6 +312,26 @@ static galago_status begin_weight(loader *ld, const weight_spec *spec, int index
         ld->is_filling = true;
     }
     return GALAGO_OK;
+}
+
+/* sum [n]: the slices, which lie in one tensor channel by channel, or in two. */
+static galago_status sum_slices(const loader *ld, const weight *const *src, size_t n, size_t area, float *sum, error *e)
+{
+    float *part = malloc(2 * n * sizeof *part);
+    if (!part) return fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory", src[0]->name);
+    bool ok;
+    if (ld->hf) {
+        ok = weights_read(ld->w, src[0], 0, 2 * n, part);
+        for (size_t i = 0; ok && i < n; i++) {
+            size_t channel = i / area, first = channel * 2 * area + i % area;
+            sum[i] = part[first] + part[first + area];
+        }
+    } else {
+        ok = weights_read(ld->w, src[0], 0, n, sum) && weights_read(ld->w, src[1], 0, n, part);
+        for (size_t i = 0; ok && i < n; i++) sum[i] += part[i];
+    }
+    free(part);
+    return ok ? GALAGO_OK : cannot_read(src[0], e);
 }
 
 /* The two temporal slices of the patch embedding become one: a still picture shows both the same frame (qwen3_5.md 6.1).
@@ -334,24 +356,12 @@ static galago_status load_patch_embed(loader *ld, error *e)
         galago_status s = weight_check_type(src[i], e);
         if (s) return s;
     }
-    float *sum = malloc(n * sizeof *sum), *part = malloc(2 * n * sizeof *part);
+    float *sum = ld->is_hollow ? NULL : malloc(n * sizeof *sum);
     galago_status s = GALAGO_OK;
-    if (!sum || !part) {
-        s = fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory", names[0]);
-    } else {
-        bool ok;
-        if (ld->hf) {
-            ok = weights_read(ld->w, src[0], 0, 2 * n, part);
-            for (size_t i = 0; i < n; i++) {
-                size_t channel = i / area, first = channel * 2 * area + i % area;
-                sum[i] = part[first] + part[first + area];
-            }
-        } else {
-            ok = weights_read(ld->w, src[0], 0, n, sum) && weights_read(ld->w, src[1], 0, n, part);
-            for (size_t i = 0; ok && i < n; i++) sum[i] += part[i];
-        }
+    if (!ld->is_hollow) s = sum ? sum_slices(ld, src, n, area, sum, e) : fail(e, GALAGO_ERR_MEMORY, "%s: not enough memory", names[0]);
+    if (!s) {
         tensor t = {.type = DTYPE_F32, .n_dims = 2, .shape = {v->d_model, row, 1, 1}};
-        s = ok ? m->backend->ops->weight_load(m->backend, &t, sum, false, e) : cannot_read(src[0], e);
+        s = m->backend->ops->weight_load(m->backend, &t, sum, false, e);
         if (!s) {
             m->vision.patch_embed.w = t;
             m->n_params += 2 * n;
@@ -359,7 +369,6 @@ static galago_status load_patch_embed(loader *ld, error *e)
         }
     }
     free(sum);
-    free(part);
     return s;
 }
 
@@ -429,6 +438,15 @@ galago_status model_load_begin(backend *b, const weights *w, const model_config 
     return GALAGO_OK;
 }
 
+/* The model, all of whose weights are there. */
+static model *finished(loader *ld)
+{
+    model *m = ld->m;
+    m->f32_weights = m->layers[0].mlp.up.w.type == DTYPE_F32;
+    ld->m = NULL;
+    return m;
+}
+
 galago_status model_load_step(model_loader *ld, model **out, error *e)
 {
     enum { N_TABLE = sizeof table / sizeof *table };
@@ -448,10 +466,22 @@ galago_status model_load_step(model_loader *ld, model **out, error *e)
     if (ld->o.progress && !ld->o.progress(ld->o.progress_user, "load", fraction < 1 ? fraction : 1))
         return fail(e, GALAGO_CANCELLED, "loading was cancelled");
     if (!last) return GALAGO_PENDING;
-    m->f32_weights = m->layers[0].mlp.up.w.type == DTYPE_F32;
-    *out = m;
-    ld->m = NULL;
+    *out = finished(ld);
     return GALAGO_OK;
+}
+
+galago_status model_load_hollow(backend *b, const weights *w, const model_config *c, galago_dtype held_as, model **out, error *e)
+{
+    *out = NULL;
+    loader *ld;
+    galago_status s = model_load_begin(b, w, c, &(model_options){.dtype = held_as, .n_threads = 1}, &ld, e);
+    if (s) return s;
+    ld->is_hollow = true;
+    while (!s && ld->spec < sizeof table / sizeof *table) s = begin_next(ld, e);
+    if (!s && c->vision.n_layers) s = load_patch_embed(ld, e);
+    if (!s) *out = finished(ld);
+    model_loader_destroy(ld);
+    return s;
 }
 
 void model_loader_destroy(model_loader *ld)

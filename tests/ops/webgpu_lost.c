@@ -85,7 +85,8 @@ static void test_refused(void)
     check_works(b, "after a call that was refused");
 
     static const char broken[] = "@compute @workgroup_size(1) fn main() { this is no WGSL }";
-    gpu_pipeline_create("broken", broken, sizeof broken - 1, NULL, 0);
+    gpu_pipeline p = gpu_pipeline_create("broken", broken, sizeof broken - 1, NULL, 0);
+    while (!gpu_pipeline_ready(p)) gpu_wait();
     tensor z = values_on(b, N);
     error_clear(&e);
     b->ops->clear(b, z);

@@ -21,7 +21,7 @@ bytes.set(new TextEncoder().encode('kernel\0'), LABEL);
 // A dozen kernels, five bindings each.
 const buffers = Array.from({ length: 64 }, () => call.buffer_create(1 << 20, 0));
 const pipelines = Array.from({ length: 12 }, () => call.pipeline_create(LABEL, LABEL, 6, 0, 0));
-while (call.pipelines_pending()) await gpu.progress();
+for (const p of pipelines) while (!call.pipeline_ready(p)) await gpu.progress();
 for (let i = 0; i < n; i++) {
   for (let b = 0; b < 5; b++) words.set([buffers[(i * 5 + b) % 64], 0, 0], (BINDINGS >> 2) + 3 * b);
   words.set([0, pipelines[i % 12], call.group_create(pipelines[i % 12], BINDINGS, 5), 64, 1, 1, 0, 0], (COMMANDS >> 2) + 8 * i);

@@ -15,6 +15,8 @@ void webgpu_memory(const backend *b, uint64_t *bytes, uint32_t *n)
     *n = g->n_buffers;
 }
 
+uint32_t webgpu_n_pipelines(const backend *b) { return ((const webgpu *)(const void *)b)->n_pipelines; }
+
 /* ---- memory ---- */
 
 static galago_status buffer_create(backend *b, size_t size, buffer **out, error *e)
@@ -54,18 +56,6 @@ static void buffer_destroy(backend *b, buffer *buf)
     for (uint32_t i = 0; i < buf->n_chunks; i++) record_retire(g, buf->chunks[i].id, i ? 0 : buf->size);
     if (buf->chunks != &buf->one) free(buf->chunks);
     free(buf);
-}
-
-/* Counts what weight.c makes. */
-static galago_status weight_load(backend *b, tensor *w, const void *bytes, bool stays, error *e)
-{
-    webgpu *g = webgpu_of(b);
-    uint64_t before = g->bytes;
-    uint32_t n_before = g->n_buffers;
-    galago_status s = g->load_weight(b, w, bytes, stays, e);
-    if (!s) g->bytes += w->buffer->size, g->n_buffers += w->buffer->page ? 0 : w->buffer->n_chunks; /* (pages count themselves) */
-    else g->bytes = before, g->n_buffers = n_before; /* (what it gave back was never counted) */
-    return s;
 }
 
 static void write_tensor(backend *b, tensor dst, const void *bytes)
@@ -132,6 +122,8 @@ static galago_status wait(backend *b, error *e)
     return gpu_wait() ? GALAGO_OK : GALAGO_PENDING;
 }
 
+static void rehearse(backend *b, bool on) { record_rehearse(webgpu_of(b), on); }
+
 static void destroy(backend *b)
 {
     webgpu *g = webgpu_of(b);
@@ -154,6 +146,7 @@ static void fill(backend_ops *ops)
     ops->wait = wait;
     ops->read_begin = read_begin;
     ops->read_poll = read_poll;
+    ops->rehearse = rehearse;
     webgpu_ops_rows(ops);
     webgpu_ops_matmul(ops);
     webgpu_ops_attention(ops);
@@ -176,8 +169,6 @@ galago_status webgpu_backend_create(const char *library, backend **out, error *e
     gpu_get_info(&g->info);
     g->info.name[sizeof g->info.name - 1] = 0;
     fill(&g->ops);
-    g->load_weight = g->ops.weight_load;
-    g->ops.weight_load = weight_load;
     g->base.ops = &g->ops;
     /* Activations of 1,024 tokens take 140 MB with the 0.8B model; many tokens fill large devices only. */
     g->base.batch = g->info.max_binding_mib >= 1024 ? 1024 : 256;

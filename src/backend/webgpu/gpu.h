@@ -50,14 +50,14 @@ typedef struct gpu_constant {
     const char *name; /* terminated */
     float value;
 } gpu_constant;
-/* Starts to compile `main` of a shader with n constants; usable at once (recording needs no finished pipeline), but nothing may
- * be submitted before gpu_pipelines_pending() is 0. `label`: terminated, for error messages. Text and names of constants stay where
- * they are for as long as the device is used. */
+/* Starts to compile `main` of a shader with n constants; usable at once (recording needs no finished pipeline), but what uses it
+ * may not be submitted before it is ready. `label`: terminated, for error messages. Text and names of constants stay where they are
+ * for as long as the device is used. */
 GPU_API(pipeline_create)
 gpu_pipeline gpu_pipeline_create(const char *label, const char *wgsl, uint32_t wgsl_size, const gpu_constant *constants,
                                  uint32_t n_constants);
-/* Pipelines that are still being compiled. */
-GPU_API(pipelines_pending) uint32_t gpu_pipelines_pending(void);
+/* 1 = compiled, or never to be (gpu_status() tells why). 0 = not yet: gpu_wait() waits for the one that was asked for last. */
+GPU_API(pipeline_ready) int32_t gpu_pipeline_ready(gpu_pipeline p);
 
 typedef struct gpu_binding {
     gpu_buffer buffer;

@@ -15,6 +15,7 @@ typedef struct buffer_slot {
 } buffer_slot;
 typedef struct pipeline_slot {
     wg_handle object, layout; /* NULL while it is compiled, and when it failed */
+    bool is_settled;          /* one or the other is known */
     /* What it was made of: pipelines are never freed, so that models that are opened one after another share them. */
     wg_handle device;
     const char *wgsl;
@@ -44,8 +45,10 @@ static struct tables {
     read_slot *reads;
     uint32_t n_buffers, n_pipelines, n_groups, n_reads;
     uint32_t last_pipeline, next_group; /* next_group: no place below it is free */
-    uint32_t pending;                   /* pipelines */
+    gpu_pipeline awaited;               /* somebody waits for this one; 0 = for none */
 } tab;
+
+static bool is_waiting(void) { return tab.awaited && !tab.pipelines[tab.awaited].is_settled; }
 
 static struct profile {
     bool on, whole; /* whole: a time for each pass, not for each dispatch */
@@ -156,7 +159,7 @@ static void compiled(uint32_t status, wg_handle pipeline, wg_string message, voi
 {
     (void)userdata2;
     pipeline_slot *slot = &tab.pipelines[(uintptr_t)userdata1];
-    tab.pending--;
+    slot->is_settled = true;
     if (status != WG_SUCCESS) {
         /* (A device that was lost before this one gives up its kernels late.) */
         if (slot->device == native.device) native_fail(GALAGO_ERR_INTERNAL, "the GPU refused a kernel", message);
@@ -204,7 +207,6 @@ gpu_pipeline gpu_pipeline_create(const char *label, const char *wgsl, uint32_t w
     wg_constant values[MAX_CONSTANTS];
     for (uint32_t i = 0; i < n_constants; i++)
         values[i] = (wg_constant){NULL, WG_STRING(constants[i].name), (double)constants[i].value};
-    tab.pending++;
     native.DeviceCreateComputePipelineAsync(
         native.device,
         &(wg_pipeline_options){.label = WG_STRING(label),
@@ -215,13 +217,15 @@ gpu_pipeline gpu_pipeline_create(const char *label, const char *wgsl, uint32_t w
     return id;
 }
 
-uint32_t gpu_pipelines_pending(void)
+int32_t gpu_pipeline_ready(gpu_pipeline p)
 {
+    if (!p) return 1;
     ENTER;
-    if (tab.pending) native.InstanceProcessEvents(native.instance);
-    uint32_t n = native.failure.status ? 0 : tab.pending; /* (a lost device compiles no more) */
+    if (!tab.pipelines[p].is_settled) native.InstanceProcessEvents(native.instance);
+    bool ready = tab.pipelines[p].is_settled || native.failure.status; /* (a lost device compiles no more) */
+    tab.awaited = ready ? 0 : p;
     LEAVE;
-    return n;
+    return ready;
 }
 
 gpu_group gpu_group_create(gpu_pipeline p, const gpu_binding *bindings, uint32_t n)
@@ -361,15 +365,15 @@ int32_t gpu_wait(void)
     /* Looks often at first, since a token takes less than a millisecond, then seldom; two milliseconds in all. */
     for (int i = 0; i < 40; i++) {
         ENTER;
-        uint32_t pending = tab.pending, in_flight = native.in_flight;
-        bool ready = false, reading = false;
+        uint32_t in_flight = native.in_flight;
+        bool waiting = is_waiting(), ready = false, reading = false;
         if (native.instance) native.InstanceProcessEvents(native.instance);
         for (uint32_t t = 1; t < tab.n_reads; t++) {
             ready |= tab.reads[t].state == READ_READY && !tab.reads[t].unwanted;
             reading |= tab.reads[t].state == READ_WAITING;
         }
-        bool moved = pending != tab.pending || in_flight != native.in_flight || ready || native.failure.status;
-        bool idle = !tab.pending && !native.in_flight && !reading;
+        bool moved = waiting != is_waiting() || in_flight != native.in_flight || ready || native.failure.status;
+        bool idle = !is_waiting() && !native.in_flight && !reading;
         LEAVE;
         if (moved || idle) break;
         nanosleep(&(struct timespec){0, i < 10 ? 20000 : 60000}, NULL);

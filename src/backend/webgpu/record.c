@@ -12,6 +12,9 @@
  * there are more, all are dropped between two recordings and the next one makes its own again. */
 enum { NO_SLOT = UINT32_MAX, KEPT_SLOTS = 8192, KEPT_GROUPS = 8192, MAX_IN_FLIGHT = 32 };
 
+/* Names of buffers of a rehearsal, which do not exist. */
+#define HOLLOW (1u << 31)
+
 void record_fail(webgpu *g, galago_status status, const char *format, ...)
 {
     if (g->failure.status) return;
@@ -95,21 +98,22 @@ static void index_clear(hash_index *x)
 
 /* ---- pipelines ---- */
 
-static gpu_pipeline find_pipeline(webgpu *g, const dispatch *d)
+/* Valid until the next is found; NULL without memory. */
+static pipeline_entry *find_pipeline(webgpu *g, const dispatch *d)
 {
     uint32_t n = 0, h = (uint32_t)d->kernel + 1;
     while (n < RECORD_MAX_CONSTANTS && d->constants[n].name) h = mix(h, &d->constants[n++].value, sizeof(float));
     EACH (&g->pipeline_index, h, i) {
-        const pipeline_entry *p = &g->pipelines[i];
+        pipeline_entry *p = &g->pipelines[i];
         bool same = p->kernel == d->kernel && p->n_constants == n;
         for (uint32_t c = 0; same && c < n; c++)
             same = p->constants[c].value == d->constants[c].value &&
                    (p->constants[c].name == d->constants[c].name || !strcmp(p->constants[c].name, d->constants[c].name));
-        if (same) return p->id;
+        if (same) return p;
     }
     if (!index_grow(g, &g->pipeline_index) ||
         !make_room(g, &g->pipelines, g->n_pipelines, &g->pipeline_room, sizeof *g->pipelines))
-        return 0;
+        return NULL;
     const kernel_source *source = &kernel_sources[d->kernel];
     pipeline_entry *p = &g->pipelines[g->n_pipelines];
     *p = (pipeline_entry){.kernel = d->kernel, .n_constants = n};
@@ -117,10 +121,24 @@ static gpu_pipeline find_pipeline(webgpu *g, const dispatch *d)
     p->id = gpu_pipeline_create(source->name, source->text, source->size, d->constants, n);
     if (!p->id) {
         record_fail(g, GALAGO_ERR_MEMORY, "not enough memory for the kernel %s", source->name);
-        return 0;
+        return NULL;
     }
     index_add(&g->pipeline_index, h, g->n_pipelines++);
-    return p->id;
+    return p;
+}
+
+/* Whether all kernels of what is recorded are compiled. */
+static bool is_compiled(webgpu *g)
+{
+    for (uint32_t i = 0; g->n_awaited && i < g->n_pipelines; i++) {
+        pipeline_entry *p = &g->pipelines[i];
+        if (!p->is_awaited) continue;
+        if (!gpu_pipeline_ready(p->id)) return false;
+        p->is_awaited = false;
+        p->is_ready = true;
+        g->n_awaited--;
+    }
+    return true;
 }
 
 void webgpu_describe_pipeline(const backend *b, gpu_pipeline id, char *text, size_t size)
@@ -239,7 +257,8 @@ static void drop_groups(webgpu *g)
 
 static gpu_command *new_command(webgpu *g, gpu_command_kind kind)
 {
-    if (g->failure.status || !make_room(g, &g->commands, g->n_commands, &g->command_room, sizeof *g->commands)) return NULL;
+    if (g->failure.status || g->is_rehearsing || !make_room(g, &g->commands, g->n_commands, &g->command_room, sizeof *g->commands))
+        return NULL;
     if (!g->n_batches) {
         if (!make_room(g, &g->batches, 0, &g->batch_room, sizeof *g->batches)) return NULL;
         g->batches[g->n_batches++] = (batch){0};
@@ -258,13 +277,15 @@ void record(webgpu *g, const dispatch *d)
                     d->x, d->y, d->z, GPU_MAX_WORKGROUPS);
         return;
     }
-    gpu_pipeline p = find_pipeline(g, d);
+    pipeline_entry *p = find_pipeline(g, d);
+    if (!p || g->is_rehearsing) return;
     uint32_t slot = d->params_size ? find_params(g, d) : NO_SLOT;
     if (g->failure.status) return;
-    gpu_group group = find_group(g, p, slot, d);
+    gpu_group group = find_group(g, p->id, slot, d);
     gpu_command *c = new_command(g, GPU_DISPATCH);
     if (!c) return;
-    c->dispatch.pipeline = p;
+    if (!p->is_ready && !p->is_awaited) p->is_awaited = true, g->n_awaited++;
+    c->dispatch.pipeline = p->id;
     c->dispatch.group = group;
     c->dispatch.x = d->x ? d->x : 1;
     c->dispatch.y = d->y ? d->y : 1;
@@ -289,6 +310,7 @@ void record_clear(webgpu *g, gpu_buffer b, size_t offset, size_t size)
 
 gpu_buffer record_step(webgpu *g, size_t pos)
 {
+    if (g->is_rehearsing) return g->step;
     if (!g->n_batches) {
         if (!make_room(g, &g->batches, 0, &g->batch_room, sizeof *g->batches)) return g->step;
         g->batches[g->n_batches++] = (batch){0};
@@ -306,6 +328,7 @@ gpu_buffer record_step(webgpu *g, size_t pos)
 
 gpu_buffer record_scratch(webgpu *g, enum scratch_slot slot, size_t size)
 {
+    if (g->is_rehearsing) return record_buffer(g, size);
     if (g->scratch[slot].id && g->scratch[slot].size >= size) return g->scratch[slot].id;
     size_t larger = (size + size / 4 + 255) & ~(size_t)255, limit = (size_t)g->info.max_binding_mib << 20;
     if (larger > limit) larger = (size + 255) & ~(size_t)255;
@@ -322,6 +345,7 @@ gpu_buffer record_scratch(webgpu *g, enum scratch_slot slot, size_t size)
 void record_write(webgpu *g, gpu_buffer dst, size_t offset, const void *bytes, size_t size)
 {
     enum { PIECE = 1 << 30 };
+    if (g->is_rehearsing) return;
     if (!g->n_commands) {
         for (size_t done = 0; done < size; done += PIECE) {
             size_t n = size - done < PIECE ? size - done : PIECE;
@@ -349,6 +373,7 @@ void record_write(webgpu *g, gpu_buffer dst, size_t offset, const void *bytes, s
 
 gpu_buffer record_buffer(webgpu *g, size_t size)
 {
+    if (g->is_rehearsing) return HOLLOW | ++g->n_hollow;
     gpu_buffer b = gpu_buffer_create((uint32_t)size, (uint32_t)((uint64_t)size >> 32));
     if (b) g->bytes += size, g->n_buffers++;
     return b;
@@ -393,7 +418,7 @@ static void destroy_retired(webgpu *g)
 
 void record_retire(webgpu *g, gpu_buffer b, size_t size)
 {
-    if (!b) return;
+    if (!b || b & HOLLOW) return;
     g->bytes -= size, g->n_buffers--;
     if (!make_room(g, &g->retired, g->n_retired, &g->retired_room, sizeof *g->retired)) return;
     g->retired[g->n_retired++] = b;
@@ -449,7 +474,7 @@ galago_status record_submit(webgpu *g, error *e)
     watch(g);
     if (!g->failure.status) {
         /* Of forwards of many tokens one more than is being worked on, of single tokens as many as hide the way there and back. */
-        if (g->n_commands && (gpu_pipelines_pending() || in_flight >= (g->base.forward >= MANY_TOKENS ? parts + 1 : MAX_IN_FLIGHT)))
+        if (g->n_commands && (!is_compiled(g) || in_flight >= (g->base.forward >= MANY_TOKENS ? parts + 1 : MAX_IN_FLIGHT)))
             return GALAGO_PENDING;
         char message[sizeof g->failure.message];
         galago_status s = (galago_status)gpu_status(message, sizeof message);
@@ -478,6 +503,16 @@ galago_status record_submit(webgpu *g, error *e)
     g->base.forward = 0;
     forget_recording(g);
     return GALAGO_OK;
+}
+
+/* ---- rehearsals ---- */
+
+void record_rehearse(webgpu *g, bool on)
+{
+    assert(g->is_rehearsing != on && (on || !g->small));
+    if (on) g->stopped = g->small, g->small = NULL, g->n_hollow = 0;
+    else g->small = g->stopped, g->stopped = NULL, error_clear(&g->failure); /* (a forward that fails likewise says so itself) */
+    g->is_rehearsing = on;
 }
 
 galago_status record_open(webgpu *g, error *e)

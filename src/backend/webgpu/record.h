@@ -61,12 +61,16 @@ void record_fail(webgpu *g, galago_status status, const char *format, ...) __att
 const gpu_info *webgpu_info(const webgpu *g);
 /* Bytes and number of the GPU's buffers that this backend holds. */
 void webgpu_memory(const backend *b, uint64_t *bytes, uint32_t *n);
+/* Kernels, by their constants, whose compilation this backend has begun. */
+uint32_t webgpu_n_pipelines(const backend *b);
 /* A pipeline's kernel and constants, "matvec LAYOUT=4 TEAM=64", for profiles. */
 void webgpu_describe_pipeline(const backend *b, gpu_pipeline id, char *text, size_t size);
 static inline webgpu *webgpu_of(backend *b) { return (webgpu *)(void *)b; }
 /* Buffer and element offset of an activation tensor (one chunk). */
 static inline gpu_buffer id_of(tensor t) { return t.buffer->chunks[0].id; }
 static inline uint32_t at_of(tensor t) { return (uint32_t)(t.offset_bytes / (t.type == DTYPE_F16 ? 2 : 4)); }
+/* A buffer, counted. 0 = no room. */
+gpu_buffer record_buffer(webgpu *g, size_t size);
 /* A scratch buffer of at least `size` bytes that lives with the backend, by slot (each op file has its own slots); its contents
  * last until the slot's next use. A larger one replaces it (the old one stays until the recorded work is done). 0 = no room. */
 enum scratch_slot { SCRATCH_MATMUL, SCRATCH_CODES, SCRATCH_ATTENTION, SCRATCH_DELTA, SCRATCH_SAMPLE, SCRATCH_ROWS, SCRATCH_COUNT };

@@ -19,6 +19,8 @@ typedef struct pipeline_entry {
     uint32_t n_constants;
     gpu_constant constants[RECORD_MAX_CONSTANTS];
     gpu_pipeline id;
+    bool is_ready;   /* known to be compiled */
+    bool is_awaited; /* what is recorded uses it, and it is not known to be ready */
 } pipeline_entry;
 
 /* Parameter blocks of many dispatches in one buffer, with a copy here that submit() writes from. */
@@ -53,10 +55,9 @@ struct webgpu {
     error failure;
     uint64_t bytes; /* of the buffers */
     uint32_t n_buffers;
-    galago_status (*load_weight)(backend *b, tensor *w, const void *bytes, bool stays, error *e);
 
     pipeline_entry *pipelines;
-    uint32_t n_pipelines, pipeline_room;
+    uint32_t n_pipelines, pipeline_room, n_awaited;
     hash_index pipeline_index;
 
     param_page *pages[MAX_PAGES];
@@ -93,6 +94,10 @@ struct webgpu {
         uint32_t n_weights;
     } *small; /* the page that is being filled; earlier ones belong to their weights */
 
+    bool is_rehearsing;         /* see backend_ops.rehearse */
+    uint32_t n_hollow;          /* buffers named since it began */
+    struct small_page *stopped; /* `small` as it was before */
+
     gpu_buffer *retired; /* destroyed when nothing that is recorded can use them */
     uint32_t n_retired, retired_room;
 
@@ -109,13 +114,13 @@ struct webgpu {
 void record_close(webgpu *g);
 /* Makes the buffers that every recording needs. Errors: MEMORY. */
 galago_status record_open(webgpu *g, error *e);
-/* A buffer, counted. 0 = no room. */
-gpu_buffer record_buffer(webgpu *g, size_t size);
 /* Destroys it as soon as nothing recorded uses it. `size` as it was made. */
 void record_retire(webgpu *g, gpu_buffer b, size_t size);
 /* dst = bytes, behind what was recorded. */
 void record_write(webgpu *g, gpu_buffer dst, size_t offset, const void *bytes, size_t size);
 /* Hands over all that is recorded. */
 galago_status record_submit(webgpu *g, error *e);
+/* backend_ops.rehearse */
+void record_rehearse(webgpu *g, bool on);
 
 #endif

@@ -269,7 +269,7 @@ galago_status webgpu_weight_load(backend *b, tensor *w, const void *bytes, bool 
         *c = (chunk){.first_row = first, .n_rows = min_size(n_rows - first, per_chunk)};
         size_t part = weight_device_bytes(w->type, c->n_rows, K);
         part = part ? part : 16;
-        c->id = gpu_buffer_create((uint32_t)part, (uint32_t)((uint64_t)part >> 32));
+        c->id = record_buffer(webgpu_of(b), part);
         if (!c->id) {
             b->ops->buffer_destroy(b, buf);
             w->buffer = NULL;
