@@ -61,6 +61,15 @@ static void random_weights(array *w)
     free(row);
 }
 
+/* A weight as the backend keeps it, which may be otherwise than in a file; buffer_destroy() frees it. */
+static tensor weight_on(backend *b, const array *w)
+{
+    tensor t = w->t;
+    error e = {0};
+    CHECK(!b->ops->weight_load(b, &t, w->buffer.data, false, &e), "%s", e.message);
+    return t;
+}
+
 static void poison(array *y)
 {
     for (size_t i = 0; i < tensor_n_rows(y->t) * tensor_row(y->t); i++) floats(y)[i] = NAN;
@@ -173,9 +182,10 @@ static void compare(backend *ref, backend *b, const char *isa, dtype type, size_
     array_init(&want, DTYPE_F32, T, N), array_init(&got, DTYPE_F32, T, N);
     random_weights(&w), random_floats(floats(&x), T * K, 3), random_floats(floats(&bias), N, 1);
     poison(&want), poison(&got);
-    linear l = {.w = w.t, .b = bias.t};
+    linear l = {.w = w.t, .b = bias.t}, on_b = {.w = weight_on(b, &w), .b = bias.t};
     ref->ops->matmul(ref, &want.t, x.t, (const linear *const[]){&l}, 1, EPILOGUE_STORE);
-    b->ops->matmul(b, &got.t, x.t, (const linear *const[]){&l}, 1, EPILOGUE_STORE);
+    b->ops->matmul(b, &got.t, x.t, (const linear *const[]){&on_b}, 1, EPILOGUE_STORE);
+    b->ops->buffer_destroy(b, on_b.w.buffer);
     /* Results are about 1 in magnitude. A single one that happens to cancel must not be measured by itself. */
     double squares = 0, e = nmse(floats(&want), floats(&got), T * N);
     for (size_t i = 0; i < T * N; i++) squares += (double)floats(&want)[i] * floats(&want)[i];
@@ -225,17 +235,18 @@ static void test_extremes(backend *ref, backend *b, const char *isa)
                 if (type == DTYPE_Q4_1 || type == DTYPE_Q4_K || type == DTYPE_Q5_K) d[2] = 0, d[3] = 0x3c;
             }
             for (size_t i = 0; i < T * K; i++) floats(&x)[i] = pattern & 2 && i % 2 ? -127.0f : 127.0f;
-            linear l = {.w = w.t};
+            linear l = {.w = w.t}, on_b = {.w = weight_on(b, &w)};
             for (size_t nt = 1; nt <= T; nt += nt < 4 ? 1 : 13) {
                 array xs = x, ys = want, yg = got;
                 xs.t.shape[0] = ys.t.shape[0] = yg.t.shape[0] = nt;
                 poison(&want), poison(&got);
                 ref->ops->matmul(ref, &ys.t, xs.t, (const linear *const[]){&l}, 1, EPILOGUE_STORE);
-                b->ops->matmul(b, &yg.t, xs.t, (const linear *const[]){&l}, 1, EPILOGUE_STORE);
+                b->ops->matmul(b, &yg.t, xs.t, (const linear *const[]){&on_b}, 1, EPILOGUE_STORE);
                 double e = nmse(floats(&want), floats(&got), nt * N);
                 CHECK(e <= BOUND, "%s %s pattern %d T %zu: error %g", isa, dtype_get(type)->name, pattern, nt,
                       e);
             }
+            b->ops->buffer_destroy(b, on_b.w.buffer);
             array_free(&w), array_free(&x), array_free(&want), array_free(&got);
         }
 }
@@ -247,8 +258,8 @@ static void test_shared(backend *ref, backend *b, const char *isa)
     enum { P = 2 * N_TYPES + 1, K = 256 };
     for (size_t T = 1; T <= 33; T += 8) {
         array w[P], want[P], got[P], x;
-        linear l[P];
-        const linear *ls[P];
+        linear l[P], on_b[P];
+        const linear *ls[P], *ls_b[P];
         tensor yw[P], yg[P];
         array_init(&x, DTYPE_F32, T, K), random_floats(floats(&x), T * K, 1);
         for (size_t i = 0; i < P; i++) {
@@ -256,13 +267,15 @@ static void test_shared(backend *ref, backend *b, const char *isa)
             array_init(&w[i], weight_types[i % N_TYPES], N, K), random_weights(&w[i]);
             array_init(&want[i], DTYPE_F32, T, N), array_init(&got[i], DTYPE_F32, T, N);
             for (size_t k = 0; k < T * N; k++) floats(&want[i])[k] = floats(&got[i])[k] = (float)k;
-            l[i] = (linear){.w = w[i].t}, ls[i] = &l[i], yw[i] = want[i].t, yg[i] = got[i].t;
+            l[i] = (linear){.w = w[i].t}, ls[i] = &l[i];
+            on_b[i] = (linear){.w = weight_on(b, &w[i])}, ls_b[i] = &on_b[i], yw[i] = want[i].t, yg[i] = got[i].t;
         }
         ref->ops->matmul(ref, yw, x.t, ls, P, EPILOGUE_ADD);
-        b->ops->matmul(b, yg, x.t, ls, P, EPILOGUE_ADD);
+        b->ops->matmul(b, yg, x.t, ls_b, P, EPILOGUE_ADD);
         for (size_t i = 0; i < P; i++) {
             double e = nmse(floats(&want[i]), floats(&got[i]), T * tensor_row(yw[i]));
             CHECK(e <= BOUND, "%s product %zu of %d, T %zu: error %g", isa, i, P, T, e);
+            b->ops->buffer_destroy(b, on_b[i].w.buffer);
             array_free(&w[i]), array_free(&want[i]), array_free(&got[i]);
         }
         array_free(&x);
@@ -277,13 +290,14 @@ static void test_threads(const char *isa)
             array w, x, y[3];
             array_init(&w, weight_types[ti], 203, 512), array_init(&x, DTYPE_F32, T, 512);
             random_weights(&w), random_floats(floats(&x), T * 512, 1);
-            linear l = {.w = w.t};
             for (int i = 0; i < 3; i++) {
+                linear l = {.w = weight_on(b[i], &w)};
                 array_init(&y[i], DTYPE_F32, T, 203), poison(&y[i]);
                 b[i]->ops->matmul(b[i], &y[i].t, x.t, (const linear *const[]){&l}, 1, EPILOGUE_STORE);
                 CHECK(!memcmp(floats(&y[0]), floats(&y[i]), T * 203 * sizeof(float)),
                       "%s %s T %zu: 1 and %d threads differ", isa, dtype_get(weight_types[ti])->name, T,
                       i + 1);
+                b[i]->ops->buffer_destroy(b[i], l.w.buffer);
             }
             for (int i = 0; i < 3; i++) array_free(&y[i]);
             array_free(&w), array_free(&x);
@@ -293,7 +307,7 @@ static void test_threads(const char *isa)
 
 static void test_embed(backend *b, const char *isa)
 {
-    enum { V = 11, D = 256 };
+    enum { V = 11, D = 512 };
     for (int ti = 0; ti < N_TYPES; ti++)
         for (size_t T = 1; T <= 21; T += 20) {
             array table, ids, y;
@@ -303,7 +317,9 @@ static void test_embed(backend *b, const char *isa)
             for (size_t t = 0; t < T; t++)
                 ((int32_t *)(void *)ids.buffer.data)[t] = (int32_t)((t * 7 + 10) % V);
             ids.t.n_dims = 1, ids.t.shape[0] = T, ids.t.shape[1] = 1;
-            b->ops->embed(b, y.t, table.t, ids.t);
+            tensor kept = weight_on(b, &table);
+            b->ops->embed(b, y.t, kept, ids.t);
+            b->ops->buffer_destroy(b, kept.buffer);
             for (size_t t = 0; t < T; t++) {
                 size_t id = (t * 7 + 10) % V;
                 dequantize_row(weight_types[ti],

@@ -1,6 +1,6 @@
 /* Memory, submission and the making of the CPU backend. Ops run at once; submit() reports what went wrong. */
 #define _GNU_SOURCE
-#include "backend/cpu/cpu.h"
+#include "backend/cpu/matmul.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,26 +42,32 @@ static void buffer_destroy(backend *b, buffer *buf)
     free(buf);
 }
 
+static void copy_rows(backend *b, tensor to, const void *bytes)
+{
+    if (cpu_of(b)->from_file)
+        cpu_of(b)->from_file(to.type, cpu_data(to), bytes, tensor_n_rows(to), tensor_row(to));
+    else
+        memcpy(cpu_data(to), bytes, tensor_bytes(to));
+}
+
 static galago_status weight_load(backend *b, tensor *w, const void *bytes, bool stays, error *e)
 {
     size_t size = tensor_bytes(*w);
     w->offset_bytes = 0;
-    if (bytes && stays) {
+    if (bytes && stays && !cpu_of(b)->from_file) {
         w->buffer = malloc(sizeof *w->buffer);
         if (!w->buffer) return fail(e, GALAGO_ERR_MEMORY, "not enough memory for a weight");
         *w->buffer = (buffer){(uint8_t *)bytes, 0};
         return GALAGO_OK;
     }
     galago_status s = buffer_create(b, size, &w->buffer, e);
-    if (!s && bytes) memcpy(w->buffer->data, bytes, size);
+    if (!s && bytes) copy_rows(b, *w, bytes);
     return s;
 }
 
 static void weight_write(backend *b, tensor w, size_t first, size_t n, const void *bytes)
 {
-    tensor rows = tensor_rows(w, first, n);
-    (void)b;
-    memcpy(cpu_data(rows), bytes, tensor_bytes(rows));
+    copy_rows(b, tensor_rows(w, first, n), bytes);
 }
 
 static void write_tensor(backend *b, tensor dst, const void *bytes)
@@ -168,7 +174,8 @@ galago_status cpu_backend_create(const char *isa, uint32_t n_threads, backend **
     };
     cpu_dispatch(&c->ops, use);
     c->base.ops = &c->ops;
-    c->base.uses_mapped = true;
+    c->from_file = cpu_matmul_select(use)->from_file;
+    c->base.uses_mapped = !c->from_file;
     c->base.batch = 256;
     snprintf(c->base.description, sizeof c->base.description, "cpu (%s, %u thread%s)", cpu_isa_name(use), n_threads,
              n_threads == 1 ? "" : "s");

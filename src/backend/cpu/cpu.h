@@ -17,6 +17,8 @@ typedef struct cpu_backend {
     backend base; /* first: a backend * is a cpu_backend * */
     backend_ops ops;
     enum cpu_isa isa;
+    /* How the products want weights that lie otherwise than in files (matmul.h), or NULL. */
+    void (*from_file)(dtype type, void *to, const void *rows, size_t n, size_t K);
     pool *pool;
     uint8_t *scratch;
     size_t scratch_bytes;

@@ -188,6 +188,7 @@ void matmul_run(const matmul_kernels *kernels, backend *b, const tensor *y, tens
 typedef struct embed_region {
     tensor y, table;
     const int32_t *ids;
+    void (*dequantize)(dtype type, const void *row, float *y, size_t K);
     atomic_size_t next;
 } embed_region;
 
@@ -200,13 +201,13 @@ static void embed_worker(void *ctx, size_t worker)
     (void)worker;
     for (size_t t; (t = atomic_fetch_add_explicit(&r->next, 1, memory_order_relaxed)) < T;) {
         assert(r->ids[t] >= 0 && (size_t)r->ids[t] < tensor_n_rows(r->table));
-        dequantize_row(r->table.type, table + (size_t)r->ids[t] * row_bytes, y + t * D, D);
+        r->dequantize(r->table.type, table + (size_t)r->ids[t] * row_bytes, y + t * D, D);
     }
 }
 
-void embed_run(backend *b, tensor y, tensor table, tensor ids)
+void embed_run_as(void (*dequantize)(dtype type, const void *row, float *y, size_t K), backend *b, tensor y, tensor table, tensor ids)
 {
-    embed_region r = {.y = y, .table = table, .ids = cpu_data(ids)};
+    embed_region r = {.y = y, .table = table, .ids = cpu_data(ids), .dequantize = dequantize};
     atomic_init(&r.next, 0);
     assert(tensor_row(y) == tensor_row(table));
     if (tensor_n_rows(y) > 8)
@@ -214,6 +215,8 @@ void embed_run(backend *b, tensor y, tensor table, tensor ids)
     else
         embed_worker(&r, 0);
 }
+
+void embed_run(backend *b, tensor y, tensor table, tensor ids) { embed_run_as(dequantize_row, b, y, table, ids); }
 
 const struct cpu_matmul_ops *cpu_matmul_select(enum cpu_isa isa)
 {

@@ -21,25 +21,11 @@ INLINE v128_t sums_4(const v128_t s[4])
     return wasm_f32x4_convert_i32x4(sum);
 }
 
-/* In all eight words: products of 16 codes are added in pairs as they are multiplied with it. */
-INLINE v128_t sub_scale(v128_t s, int i)
-{
-    v128_t twice = i < 4 ? wasm_i16x8_shuffle(s, s, 0, 0, 1, 1, 2, 2, 3, 3) : wasm_i16x8_shuffle(s, s, 4, 4, 5, 5, 6, 6, 7, 7);
-    return spread(twice, i & 3);
-}
-INLINE v128_t block_sum_6(v128_t c0, v128_t c1, const uint8_t *q, v128_t s0, v128_t s1)
-{
-    return wasm_i32x4_add(wasm_i32x4_dot_i16x8(DOT_CODES(load(q), c0), s0), wasm_i32x4_dot_i16x8(DOT_CODES(load(q + 16), c1), s1));
-}
-INLINE v128_t sums_4_6(const v128_t s[4]) { return wasm_f32x4_convert_i32x4(isum_4x4(s[0], s[1], s[2], s[3])); }
-
 #include "backend/cpu/matmul_dots_simd128.h"
 
-DOT(dot_q4_0_relaxed, a->q, row_4_bits(false, at, n_blocks))
-DOT(dot_q4_1_relaxed, a->q, row_4_bits(true, at, n_blocks))
+DOT(dot_q4_1_relaxed, a->q, row_4_1(at, n_blocks))
 DOT(dot_q4_k_relaxed, a->q, row_45_k(false, at, n_blocks))
 DOT(dot_q5_k_relaxed, a->q, row_45_k(true, at, n_blocks))
-DOT(dot_q6_k_relaxed, a->q, row_6_k(at, n_blocks))
 
 #else
 typedef int no_relaxed_simd_here; /* a file needs a declaration */

@@ -6,9 +6,8 @@
  * a word v of two codes, even + 256 odd, is multiplied as it is, and once more with its upper byte cleared; with the folded
  * activations (quantize_act.h)
  *   even * (256 q_even - q_odd) + v * q_odd = 256 (even * q_even + odd * q_odd)
- * exactly, and the factor of 256 goes into the scale. A block's sum is at most 256 * 32 * 31 * 127 < 2^31, a lane of it with Q6_K's
- * sub-block scales 256 * 8 * 63 * 127 * 128 < 2^31, and as multiples of 256 they are exact in f32. Q8_0's bytes are made words
- * by the loads that extend.
+ * exactly, and the factor of 256 goes into the scale. A block's sum is at most 256 * 32 * 31 * 127 < 2^31, and as a multiple of 256
+ * exact in f32. Q8_0's bytes are made words by the loads that extend.
  */
 #include "backend/cpu/matmul_simd128.h"
 
@@ -23,18 +22,6 @@ INLINE v128_t dot_16(v128_t v, const uint8_t *q)
 }
 INLINE v128_t block_sum(v128_t c0, v128_t c1, const uint8_t *q) { return wasm_i32x4_add(dot_16(c0, q), dot_16(c1, q + 32)); }
 INLINE v128_t sums_4(const v128_t s[4]) { return wasm_f32x4_convert_i32x4(isum_4x4(s[0], s[1], s[2], s[3])); }
-
-/* In all four lanes, 32 bits. */
-INLINE v128_t sub_scale(v128_t s, int i)
-{
-    return spread(i < 4 ? wasm_i32x4_extend_low_i16x8(s) : wasm_i32x4_extend_high_i16x8(s), i & 3);
-}
-INLINE v128_t block_sum_6(v128_t c0, v128_t c1, const uint8_t *q, v128_t s0, v128_t s1)
-{
-    v128_t sum = wasm_i32x4_add(wasm_i32x4_mul(dot_16(c0, q), s0), wasm_i32x4_mul(dot_16(c1, q + 32), s1));
-    return wasm_f32x4_convert_i32x4(sum); /* all four parts together would not fit 32 bits */
-}
-INLINE v128_t sums_4_6(const v128_t s[4]) { return sum_4x4(s[0], s[1], s[2], s[3]); }
 
 #include "backend/cpu/matmul_dots_simd128.h"
 
@@ -67,9 +54,7 @@ INLINE float row_q8_0(place at, size_t n_blocks)
     return sum_4(acc);
 }
 
-DOT(dot_q4_0_simd128, a->folded, row_4_bits(false, at, n_blocks))
-DOT(dot_q4_1_simd128, a->folded, row_4_bits(true, at, n_blocks))
+DOT(dot_q4_1_simd128, a->folded, row_4_1(at, n_blocks))
 DOT(dot_q8_0_simd128, a->q16, row_q8_0(at, n_blocks))
 DOT(dot_q4_k_simd128, a->folded, row_45_k(false, at, n_blocks))
 DOT(dot_q5_k_simd128, a->folded, row_45_k(true, at, n_blocks))
-DOT(dot_q6_k_simd128, a->folded, row_6_k(at, n_blocks))

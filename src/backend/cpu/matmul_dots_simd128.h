@@ -9,8 +9,6 @@
  *   ACT_BYTES, SUM_FACTOR       bytes of a block of its activations; sums are this many times too large
  *   block_sum(c0, c1, q)        parts of the sum of a block's 32 codes (two vectors of bytes, at most 31) with the activations at q
  *   sums_4(s[4])                those of four blocks added up, f32, blocks in lanes
- *   block_sum_6, sums_4_6       the same for codes of 6 bits and their two scales: block_sum_6(c0, c1, q, s0, s1)
- *   sub_scale(s, i)             scale i of eight words, as block_sum_6() takes it
  */
 #ifndef CPU_MATMUL_DOTS_SIMD128_H
 #define CPU_MATMUL_DOTS_SIMD128_H
@@ -55,35 +53,35 @@ INLINE v128_t block_halves(const uint8_t *p, size_t stride, size_t n)
     return half_values(h);
 }
 
-/* n <= 4 blocks of Q4_0 or Q4_1. */
-INLINE void group_4_bits(bool has_min, const place *at, size_t n, v128_t *acc, v128_t *offset)
+enum { BYTES_4_1 = 20 };
+
+/* n <= 4 blocks of Q4_1. */
+INLINE void group_4_1(const place *at, size_t n, v128_t *acc, v128_t *offset)
 {
-    const size_t bytes = has_min ? 20 : 18, codes_at = bytes - 16;
-    v128_t d = block_halves(at->b, bytes, n), m = has_min ? block_halves(at->b + 2, bytes, n) : d;
+    v128_t d = block_halves(at->b, BYTES_4_1, n), m = block_halves(at->b + 2, BYTES_4_1, n);
     v128_t s[GROUP] = {zero(), zero(), zero(), zero()};
     UNROLL
     for (size_t j = 0; j < n; j++) {
-        v128_t v = load(at->b + bytes * j + codes_at);
+        v128_t v = load(at->b + BYTES_4_1 * j + 4);
         s[j] = block_sum(low_nibbles(v), high_nibbles(v), at->q + ACT_BYTES * j);
     }
     *acc = madd(sums_4(s), wasm_f32x4_mul(d, load_n(at->scale, n)), *acc);
     *offset = madd(m, load_n(at->sum, n), *offset);
 }
 
-INLINE float row_4_bits(bool has_min, place at, size_t n_blocks)
+INLINE float row_4_1(place at, size_t n_blocks)
 {
     v128_t acc = zero(), offset = zero();
     size_t i = 0;
     for (; i + GROUP <= n_blocks; i += GROUP) {
-        group_4_bits(has_min, &at, GROUP, &acc, &offset);
-        advance(&at, GROUP * (has_min ? 20 : 18), GROUP);
+        group_4_1(&at, GROUP, &acc, &offset);
+        advance(&at, GROUP * BYTES_4_1, GROUP);
     }
     for (; i < n_blocks; i++) {
-        group_4_bits(has_min, &at, 1, &acc, &offset);
-        advance(&at, has_min ? 20 : 18, 1);
+        group_4_1(&at, 1, &acc, &offset);
+        advance(&at, BYTES_4_1, 1);
     }
-    /* Q4_0's codes are 8 too large. */
-    return sum_4(madd(offset, splat(has_min ? 1 : -8), wasm_f32x4_mul(acc, splat(1.0f / SUM_FACTOR))));
+    return sum_4(madd(acc, splat(1.0f / SUM_FACTOR), offset));
 }
 
 /* ---- blocks of 256 ---- */
@@ -151,52 +149,6 @@ INLINE float row_45_k(bool five, place at, size_t n_blocks)
         advance(&at, five ? 176 : 144, 0);
     }
     return sum_4(wasm_f32x4_sub(wasm_f32x4_mul(acc, splat(1.0f / SUM_FACTOR)), offset));
-}
-
-/* 16 codes of sub-block k of four that share bytes: a nibble of `low`, two bits of `high`. */
-INLINE v128_t codes_6_k(v128_t low, v128_t high, int k)
-{
-    low = k & 2 ? high_nibbles(low) : low_nibbles(low);
-    switch (k) {
-    case 0: high = wasm_i16x8_shl(high, 4); break;
-    case 1: high = wasm_i16x8_shl(high, 2); break;
-    case 2: break;
-    default: high = wasm_u16x8_shr(high, 2); break;
-    }
-    return wasm_v128_or(low, wasm_v128_and(high, wasm_i8x16_const_splat(0x30)));
-}
-
-/* Four sub-blocks with the eight scales s; their nibbles and bits are at low and high. */
-INLINE v128_t group_6_k(const uint8_t *low, const uint8_t *high, v128_t s, const uint8_t *q)
-{
-    v128_t sums[GROUP], h[2] = {load(high), load(high + 16)};
-    UNROLL
-    for (int odd = 0; odd < 2; odd++) {
-        v128_t v[2] = {load(low + 32 * odd), load(low + 32 * odd + 16)};
-        UNROLL
-        for (int k = odd; k < 4; k += 2)
-            sums[k] = block_sum_6(codes_6_k(v[0], h[0], k), codes_6_k(v[1], h[1], k), q + ACT_BYTES * k, sub_scale(s, 2 * k),
-                                  sub_scale(s, 2 * k + 1));
-    }
-    return sums_4_6(sums);
-}
-
-INLINE float row_6_k(place at, size_t n_blocks)
-{
-    v128_t acc = zero(), offset = zero();
-    for (size_t i = 0; i < n_blocks; i += 8) {
-        v128_t d = one_half(at.b + 208);
-        UNROLL
-        for (int g = 0; g < 2; g++) {
-            v128_t s = wasm_i16x8_load8x8(at.b + 192 + 8 * g), scale = wasm_f32x4_mul(d, load(at.scale));
-            acc = madd(group_6_k(at.b + 64 * g, at.b + 128 + 32 * g, s, at.q), scale, acc);
-            /* What the codes are too large by: 32 times the sum of sub-block scale * sum(q). */
-            offset = madd(wasm_f32x4_convert_i32x4(wasm_i32x4_dot_i16x8(s, load(at.half_sum))), scale, offset);
-            advance(&at, 0, GROUP);
-        }
-        advance(&at, 210, 0);
-    }
-    return sum_4(madd(offset, splat(-32), wasm_f32x4_mul(acc, splat(1.0f / SUM_FACTOR))));
 }
 
 /* ---- rows and tokens ---- */

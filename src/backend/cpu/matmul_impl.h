@@ -61,6 +61,8 @@ typedef struct matmul_kernels {
 void matmul_run(const matmul_kernels *kernels, backend *b, const tensor *y, tensor x, const linear *const *l,
                 size_t n, epilogue ep);
 void embed_run(backend *b, tensor y, tensor table, tensor ids);
+/* The same with rows that lie otherwise than in a file. */
+void embed_run_as(void (*dequantize)(dtype type, const void *row, float *y, size_t K), backend *b, tensor y, tensor table, tensor ids);
 
 extern const struct cpu_matmul_ops cpu_matmul_ref, cpu_matmul_avx2, cpu_matmul_avx512, cpu_matmul_simd128,
     cpu_matmul_relaxed_simd128;

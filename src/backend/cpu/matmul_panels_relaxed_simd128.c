@@ -10,6 +10,7 @@
  */
 #if defined(__wasm_relaxed_simd__)
 
+#include "backend/cpu/lanes_simd128.h"
 #include "backend/cpu/matmul_relaxed_simd128.h"
 
 #include "base/quant_k.h"
@@ -103,28 +104,63 @@ INLINE void put_codes(uint8_t *block, int half, int g, v128_t v[4])
     for (int j = 0; j < 4; j++) store(block + 32 * (4 * half + j) + 4 * g, v[j]);
 }
 
-INLINE void pack_4_bits(weight_rows w, size_t K, uint8_t *panel, bool has_min)
+/* One block of 4 bits of four rows. */
+INLINE void pack_4_bits_block(const uint8_t *const *row, size_t at, uint8_t *panel, int g, bool has_min)
 {
-    const uint8_t *row[ROWS];
-    group_rows(w, row);
-    for (size_t i = 0, at = 0; i < K; i += 32, at += has_min ? 20 : 18, panel += BLOCK_BYTES)
-        for (int g = 0; g < ROWS; g += 4) {
-            v128_t low[4], high[4];
-            UNROLL
-            for (int r = 0; r < 4; r++) {
-                v128_t v = load(row[g + r] + at + (has_min ? 4 : 2));
-                low[r] = low_nibbles(v), high[r] = high_nibbles(v);
-            }
-            put_codes(panel, 0, g, low);
-            put_codes(panel, 1, g, high);
-            v128_t d = row_halves(row + g, at);
-            store(panel + D_AT + 4 * g, d);
-            store(panel + M_AT + 4 * g, has_min ? row_halves(row + g, at + 2) : wasm_f32x4_mul(d, splat(-8)));
-        }
+    v128_t low[4], high[4];
+    UNROLL
+    for (int r = 0; r < 4; r++) {
+        v128_t v = load(row[r] + at + (has_min ? 4 : 2));
+        low[r] = low_nibbles(v), high[r] = high_nibbles(v);
+    }
+    put_codes(panel, 0, g, low);
+    put_codes(panel, 1, g, high);
+    v128_t d = row_halves(row, at);
+    store(panel + D_AT + 4 * g, d);
+    store(panel + M_AT + 4 * g, has_min ? row_halves(row, at + 2) : wasm_f32x4_mul(d, splat(-8)));
 }
 
-static void pack_q4_0(weight_rows w, size_t K, void *panel) { pack_4_bits(w, K, panel, false); }
-static void pack_q4_1(weight_rows w, size_t K, void *panel) { pack_4_bits(w, K, panel, true); }
+static void pack_q4_1(weight_rows w, size_t K, void *mem)
+{
+    const uint8_t *row[ROWS];
+    uint8_t *panel = mem;
+    group_rows(w, row);
+    for (size_t i = 0, at = 0; i < K; i += 32, at += 20, panel += BLOCK_BYTES)
+        for (int g = 0; g < ROWS; g += 4) pack_4_bits_block(row + g, at, panel, g, true);
+}
+
+/* A piece of four rows: four blocks. */
+INLINE void pack_q4_0_piece(const uint8_t *const *row, size_t at, uint8_t *panel, int g)
+{
+    for (int j = 0; j < 4; j++) {
+        v128_t v[4];
+        UNROLL
+        for (int r = 0; r < 4; r++) v[r] = load(row[r] + at + PIECE_4_0_CODES + 16 * j);
+        transpose_4x4(v); /* of each block word j of the four rows */
+        UNROLL
+        for (int b = 0; b < LANE_BLOCKS; b++) {
+            store(panel + b * BLOCK_BYTES + 32 * j + 4 * g, low_nibbles(v[b]));
+            store(panel + b * BLOCK_BYTES + 32 * (4 + j) + 4 * g, high_nibbles(v[b]));
+        }
+    }
+    for (int b = 0; b < LANE_BLOCKS; b++) {
+        v128_t d = row_halves(row, at + 2 * (size_t)b);
+        store(panel + b * BLOCK_BYTES + D_AT + 4 * g, d);
+        store(panel + b * BLOCK_BYTES + M_AT + 4 * g, wasm_f32x4_mul(d, splat(-8)));
+    }
+}
+
+static void pack_q4_0(weight_rows w, size_t K, void *mem)
+{
+    const uint8_t *row[ROWS];
+    uint8_t *panel = mem;
+    group_rows(w, row);
+    size_t i = 0, at = 0;
+    for (; i + PIECE_4_0 <= K; i += PIECE_4_0, at += PIECE_4_0_BYTES, panel += LANE_BLOCKS * BLOCK_BYTES)
+        for (int g = 0; g < ROWS; g += 4) pack_q4_0_piece(row + g, at, panel, g);
+    for (; i < K; i += 32, at += 18, panel += BLOCK_BYTES)
+        for (int g = 0; g < ROWS; g += 4) pack_4_bits_block(row + g, at, panel, g, false);
+}
 
 /* Q4_K (five = false) and Q5_K: sub-block j of four rows. */
 INLINE void pack_sub_block(const uint8_t *const *row, size_t at, int j, uint8_t *block, int g, bool five)

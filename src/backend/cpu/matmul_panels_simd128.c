@@ -8,6 +8,7 @@
  *
  * Layout of a panel: for each block of 32 values of K: 16 pairs x (rows 0..3, rows 4..7), then d of the eight rows (f32), then m.
  */
+#include "backend/cpu/lanes_simd128.h"
 #include "backend/cpu/matmul_simd128.h"
 
 #include "base/half.h"
@@ -111,27 +112,67 @@ INLINE void put_bytes(uint8_t *block, int half, int rows, const v128_t b[4], con
 INLINE v128_t low_nibbles(v128_t v) { return wasm_v128_and(v, wasm_i8x16_const_splat(15)); }
 INLINE v128_t high_nibbles(v128_t v) { return low_nibbles(wasm_u16x8_shr(v, 4)); }
 
-INLINE void pack_4_bits(weight_rows w, size_t K, uint8_t *panel, bool has_min)
+/* One block of 4 bits of four rows. */
+INLINE void pack_4_bits_block(const uint8_t *const *row, size_t at, uint8_t *panel, int g, bool has_min)
 {
-    const uint8_t *row[ROWS];
-    group_rows(w, row);
-    for (size_t i = 0, at = 0; i < K; i += 32, at += has_min ? 20 : 18, panel += BLOCK_BYTES)
-        for (int g = 0; g < ROWS; g += 4) {
-            v128_t low[4], high[4], offset = wasm_i8x16_splat(has_min ? 0 : 8);
-            UNROLL
-            for (int r = 0; r < 4; r++) {
-                v128_t v = load(row[g + r] + at + (has_min ? 4 : 2));
-                low[r] = wasm_i8x16_sub(low_nibbles(v), offset), high[r] = wasm_i8x16_sub(high_nibbles(v), offset);
-            }
-            put_bytes(panel, 0, g, low, NULL);
-            put_bytes(panel, 1, g, high, NULL);
-            store(panel + D_AT + 4 * g, row_halves(row + g, at));
-            if (has_min) store(panel + M_AT + 4 * g, row_halves(row + g, at + 2));
-        }
+    v128_t low[4], high[4], offset = wasm_i8x16_splat(has_min ? 0 : 8);
+    UNROLL
+    for (int r = 0; r < 4; r++) {
+        v128_t v = load(row[r] + at + (has_min ? 4 : 2));
+        low[r] = wasm_i8x16_sub(low_nibbles(v), offset), high[r] = wasm_i8x16_sub(high_nibbles(v), offset);
+    }
+    put_bytes(panel, 0, g, low, NULL);
+    put_bytes(panel, 1, g, high, NULL);
+    store(panel + D_AT + 4 * g, row_halves(row, at));
+    if (has_min) store(panel + M_AT + 4 * g, row_halves(row, at + 2));
 }
 
-static void pack_q4_0(weight_rows w, size_t K, void *panel) { pack_4_bits(w, K, panel, false); }
-static void pack_q4_1(weight_rows w, size_t K, void *panel) { pack_4_bits(w, K, panel, true); }
+static void pack_q4_1(weight_rows w, size_t K, void *mem)
+{
+    const uint8_t *row[ROWS];
+    uint8_t *panel = mem;
+    group_rows(w, row);
+    for (size_t i = 0, at = 0; i < K; i += 32, at += 20, panel += BLOCK_BYTES)
+        for (int g = 0; g < ROWS; g += 4) pack_4_bits_block(row + g, at, panel, g, true);
+}
+
+/* Word j of four rows' blocks, four codes of each row less 8, to where they belong. */
+INLINE void put_lane_codes(uint8_t *block, int j, int g, v128_t codes)
+{
+    codes = wasm_i8x16_sub(codes, wasm_i8x16_const_splat(8));
+    v128_t a = wasm_i16x8_extend_low_i8x16(codes), b = wasm_i16x8_extend_high_i8x16(codes);
+    store(block + 64 * j + 4 * g, wasm_i32x4_shuffle(a, b, 0, 2, 4, 6));
+    store(block + 64 * j + 32 + 4 * g, wasm_i32x4_shuffle(a, b, 1, 3, 5, 7));
+}
+
+/* A piece of four rows: four blocks. */
+INLINE void pack_q4_0_piece(const uint8_t *const *row, size_t at, uint8_t *panel, int g)
+{
+    for (int j = 0; j < 4; j++) {
+        v128_t v[4];
+        UNROLL
+        for (int r = 0; r < 4; r++) v[r] = load(row[r] + at + PIECE_4_0_CODES + 16 * j);
+        transpose_4x4(v);
+        UNROLL
+        for (int b = 0; b < LANE_BLOCKS; b++) {
+            put_lane_codes(panel + b * BLOCK_BYTES, j, g, low_nibbles(v[b]));
+            put_lane_codes(panel + b * BLOCK_BYTES, j + 4, g, high_nibbles(v[b]));
+        }
+    }
+    for (int b = 0; b < LANE_BLOCKS; b++) store(panel + b * BLOCK_BYTES + D_AT + 4 * g, row_halves(row, at + 2 * (size_t)b));
+}
+
+static void pack_q4_0(weight_rows w, size_t K, void *mem)
+{
+    const uint8_t *row[ROWS];
+    uint8_t *panel = mem;
+    group_rows(w, row);
+    size_t i = 0, at = 0;
+    for (; i + PIECE_4_0 <= K; i += PIECE_4_0, at += PIECE_4_0_BYTES, panel += LANE_BLOCKS * BLOCK_BYTES)
+        for (int g = 0; g < ROWS; g += 4) pack_q4_0_piece(row + g, at, panel, g);
+    for (; i < K; i += 32, at += 18, panel += BLOCK_BYTES)
+        for (int g = 0; g < ROWS; g += 4) pack_4_bits_block(row + g, at, panel, g, false);
+}
 
 static void pack_q8_0(weight_rows w, size_t K, void *mem)
 {
@@ -192,24 +233,24 @@ static void pack_q4_k(weight_rows w, size_t K, void *panel) { pack_45_k(w, K, pa
 static void pack_q5_k(weight_rows w, size_t K, void *panel) { pack_45_k(w, K, panel, true); }
 
 /* Q6_K: 256 values of four rows. */
-INLINE void pack_6_k_block(const uint8_t *const *row, size_t at, uint8_t *panel, int g)
+INLINE void pack_6_k_piece(const uint8_t *const *row, size_t at, uint8_t *panel, int g)
 {
-    v128_t d = row_halves(row, at + 208);
-    for (int j = 0; j < 8; j++)
-        for (int half = 0; half < 2; half++) {
+    v128_t d = row_halves(row, at + PIECE_6_K_D);
+    for (size_t part = 0; part < 4; part++) {
+        v128_t code[4][4];
+        UNROLL
+        for (int r = 0; r < 4; r++) sub_block_codes(row[r] + at, part / 2, part % 2, code[r]);
+        UNROLL
+        for (size_t k = 0; k < LANE_BLOCKS; k++) {
             v128_t v[4], factor[4];
             UNROLL
             for (int r = 0; r < 4; r++) {
-                const uint8_t *b = row[r] + at;
-                v128_t low = load(b + 64 * (j / 4) + 32 * (j & 1) + 16 * half);
-                v128_t high = wasm_u16x8_shr(load(b + 128 + 32 * (j / 4) + 16 * half), (uint32_t)(2 * (j & 3)));
-                low = j & 2 ? high_nibbles(low) : low_nibbles(low);
-                high = wasm_v128_and(wasm_i16x8_shl(high, 4), wasm_i8x16_const_splat(0x30));
-                v[r] = wasm_i8x16_sub(wasm_v128_or(low, high), wasm_i8x16_const_splat(32));
-                factor[r] = wasm_i16x8_splat((int8_t)b[192 + 2 * j + half]);
+                v[r] = wasm_i8x16_sub(code[r][k], wasm_i8x16_const_splat(32));
+                factor[r] = wasm_i16x8_splat((int8_t)row[r][at + PIECE_6_K_SCALES + 4 * part + k]);
             }
-            put_bytes(panel + j * BLOCK_BYTES, half, g, v, factor);
+            put_bytes(panel + (4 * (part / 2) + k) * BLOCK_BYTES, (int)(part % 2), g, v, factor);
         }
+    }
     for (int j = 0; j < 8; j++) store(panel + j * BLOCK_BYTES + D_AT + 4 * g, d);
 }
 
@@ -218,8 +259,8 @@ static void pack_q6_k(weight_rows w, size_t K, void *mem)
     const uint8_t *row[ROWS];
     uint8_t *panel = mem;
     group_rows(w, row);
-    for (size_t i = 0, at = 0; i < K; i += 256, at += 210, panel += 8 * BLOCK_BYTES)
-        for (int g = 0; g < ROWS; g += 4) pack_6_k_block(row + g, at, panel, g);
+    for (size_t i = 0, at = 0; i < K; i += PIECE_6_K, at += PIECE_6_K_BYTES, panel += 8 * BLOCK_BYTES)
+        for (int g = 0; g < ROWS; g += 4) pack_6_k_piece(row + g, at, panel, g);
 }
 
 #define PANEL(type, from, tile_fn)                                                                                             \

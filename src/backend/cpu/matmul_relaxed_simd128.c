@@ -2,6 +2,7 @@
  * floats and panels of Q6_K are as without. */
 #if defined(__wasm_relaxed_simd__)
 
+#include "backend/cpu/lanes_simd128.h"
 #include "backend/cpu/matmul_relaxed_simd128.h"
 
 static const matmul_kernels kernels = {
@@ -19,7 +20,7 @@ static const matmul_kernels kernels = {
             [DTYPE_Q5_K] = dot_q5_k_relaxed,
             [DTYPE_Q6_K] = dot_q6_k_relaxed,
         },
-    .dot_copies = {[DTYPE_Q8_0] = ACT_Q16},
+    .dot_copies = {[DTYPE_Q4_0] = ACT_LANE_BYTES, [DTYPE_Q8_0] = ACT_Q16, [DTYPE_Q6_K] = ACT_LANE_BYTES},
     .panel =
         {
             [DTYPE_F32] = &panel_f32_simd128,
@@ -39,7 +40,9 @@ static void matmul(backend *b, const tensor *y, tensor x, const linear *const *l
     matmul_run(&kernels, b, y, x, l, n, ep);
 }
 
-const struct cpu_matmul_ops cpu_matmul_relaxed_simd128 = {.matmul = matmul, .embed = embed_run};
+static void embed(backend *b, tensor y, tensor table, tensor ids) { embed_run_as(lanes_dequantize_row, b, y, table, ids); }
+
+const struct cpu_matmul_ops cpu_matmul_relaxed_simd128 = {.matmul = matmul, .embed = embed, .from_file = lanes_from_file};
 
 #else
 typedef int no_relaxed_simd_here; /* a file needs a declaration */

@@ -5,7 +5,9 @@
 #include "backend/cpu/matmul_simd128.h"
 
 /* matmul_dots_relaxed_simd128.c */
-matmul_dot dot_q4_0_relaxed, dot_q4_1_relaxed, dot_q4_k_relaxed, dot_q5_k_relaxed, dot_q6_k_relaxed;
+matmul_dot dot_q4_1_relaxed, dot_q4_k_relaxed, dot_q5_k_relaxed;
+/* matmul_lanes_relaxed_simd128.c */
+matmul_dot dot_q4_0_relaxed, dot_q6_k_relaxed;
 /* matmul_panels_relaxed_simd128.c */
 extern const matmul_panel panel_q4_0_relaxed, panel_q4_1_relaxed, panel_q4_k_relaxed, panel_q5_k_relaxed;
 

@@ -1,4 +1,5 @@
 /* The products with WebAssembly SIMD: which kernel serves which weight type. */
+#include "backend/cpu/lanes_simd128.h"
 #include "backend/cpu/matmul_simd128.h"
 
 static const matmul_kernels kernels = {
@@ -18,12 +19,12 @@ static const matmul_kernels kernels = {
         },
     .dot_copies =
         {
-            [DTYPE_Q4_0] = ACT_FOLDED,
+            [DTYPE_Q4_0] = ACT_LANE_WORDS,
             [DTYPE_Q4_1] = ACT_FOLDED,
             [DTYPE_Q8_0] = ACT_Q16,
             [DTYPE_Q4_K] = ACT_FOLDED,
             [DTYPE_Q5_K] = ACT_FOLDED,
-            [DTYPE_Q6_K] = ACT_FOLDED,
+            [DTYPE_Q6_K] = ACT_LANE_WORDS,
         },
     .panel =
         {
@@ -44,4 +45,6 @@ static void matmul(backend *b, const tensor *y, tensor x, const linear *const *l
     matmul_run(&kernels, b, y, x, l, n, ep);
 }
 
-const struct cpu_matmul_ops cpu_matmul_simd128 = {.matmul = matmul, .embed = embed_run};
+static void embed(backend *b, tensor y, tensor table, tensor ids) { embed_run_as(lanes_dequantize_row, b, y, table, ids); }
+
+const struct cpu_matmul_ops cpu_matmul_simd128 = {.matmul = matmul, .embed = embed, .from_file = lanes_from_file};

@@ -6,7 +6,9 @@
 #include "backend/cpu/simd128.h"
 
 /* matmul_dots_simd128.c */
-matmul_dot dot_q4_0_simd128, dot_q4_1_simd128, dot_q8_0_simd128, dot_q4_k_simd128, dot_q5_k_simd128, dot_q6_k_simd128;
+matmul_dot dot_q4_1_simd128, dot_q8_0_simd128, dot_q4_k_simd128, dot_q5_k_simd128;
+/* matmul_lanes_simd128.c */
+matmul_dot dot_q4_0_simd128, dot_q6_k_simd128;
 /* matmul_panels_simd128.c */
 extern const matmul_panel panel_q4_0_simd128, panel_q4_1_simd128, panel_q8_0_simd128, panel_q4_k_simd128,
     panel_q5_k_simd128, panel_q6_k_simd128;

@@ -10,14 +10,17 @@ static size_t padded_blocks(size_t K) { return (K / ACT_BLOCK + 7) / 8 * 8; }
 
 /* Bytes of the arrays of one row, in the order they are placed; each array is rounded up to 64 as a whole. */
 typedef struct row_bytes {
-    size_t q, scale, half_sum, q16, folded;
+    size_t q, scale, half_sum, q16, folded, lanes;
 } row_bytes;
+
+/* Of a group of 128 values: what lanes_simd128.h calls LANE_BYTES and LANE_WORDS. */
+static size_t lane_group_bytes(unsigned copies) { return copies & ACT_LANE_BYTES ? 192 : copies & ACT_LANE_WORDS ? 320 : 0; }
 
 static row_bytes row_sizes(size_t K, unsigned copies)
 {
     size_t blocks = padded_blocks(K);
     return (row_bytes){K, blocks * sizeof(float), 2 * blocks * sizeof(int16_t), copies & ACT_Q16 ? 2 * K : 0,
-                       copies & ACT_FOLDED ? 2 * K : 0};
+                       copies & ACT_FOLDED ? 2 * K : 0, (K + 127) / 128 * lane_group_bytes(copies)};
 }
 
 static size_t round_up_64(size_t n) { return (n + 63) & ~(size_t)63; }
@@ -25,14 +28,14 @@ static size_t round_up_64(size_t n) { return (n + 63) & ~(size_t)63; }
 size_t act8_bytes(size_t T, size_t K, unsigned copies)
 {
     size_t bytes;
-    /* A row takes less than 6 bytes a value and 256 for the padding: check that bound, then nothing below
+    /* A row takes less than 9 bytes a value and 1,024 for the padding: check that bound, then nothing below
      * overflows. */
-    if (size_mul_overflow(K, 6, &bytes) || size_add_overflow(bytes, 512, &bytes) ||
+    if (size_mul_overflow(K, 9, &bytes) || size_add_overflow(bytes, 1024, &bytes) ||
         size_mul_overflow(bytes, T, &bytes) || size_add_overflow(bytes, 512, &bytes))
         return SIZE_MAX;
     row_bytes r = row_sizes(K, copies);
     return round_up_64(T * r.q) + 2 * round_up_64(T * r.scale) + round_up_64(T * r.half_sum) +
-           round_up_64(T * r.q16) + round_up_64(T * r.folded);
+           round_up_64(T * r.q16) + round_up_64(T * r.folded) + round_up_64(T * r.lanes);
 }
 
 act8 act8_place(void *mem, size_t T, size_t K, unsigned copies)
@@ -45,7 +48,8 @@ act8 act8_place(void *mem, size_t T, size_t K, unsigned copies)
     a.sum = (float *)p, p += round_up_64(T * r.scale);
     a.half_sum = (int16_t *)p, p += round_up_64(T * r.half_sum);
     if (copies & ACT_Q16) a.q16 = (int16_t *)p, p += round_up_64(T * r.q16);
-    if (copies & ACT_FOLDED) a.folded = (int16_t *)p;
+    if (copies & ACT_FOLDED) a.folded = (int16_t *)p, p += round_up_64(T * r.folded);
+    if (r.lanes) a.lanes = p, a.lane_bytes = r.lanes;
     return a;
 }
 

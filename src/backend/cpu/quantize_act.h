@@ -36,10 +36,12 @@ typedef struct act8 {
               * of quantize_act_simd128() q as it is */
     int16_t *folded; /* [T, K], or NULL: of each 16 values q the eight 256 q[2i] - q[2i+1], then the eight
                       * q[2i+1] (matmul_dots_simd128.c says why) */
+    uint8_t *lanes;    /* [T, lane_bytes], or NULL: groups of 128 as lanes_simd128.h says; beyond K they are 0 */
+    size_t lane_bytes; /* of a row */
 } act8;
 
 /* Copies of the activations that a kernel multiplies instead of q; flags. */
-enum { ACT_Q16 = 1, ACT_FOLDED = 2 };
+enum { ACT_Q16 = 1, ACT_FOLDED = 2, ACT_LANE_BYTES = 4, ACT_LANE_WORDS = 8 }; /* one of the last two at most */
 
 /* Bytes for T rows with these copies; SIZE_MAX when they do not fit a size_t. */
 size_t act8_bytes(size_t T, size_t K, unsigned copies);
@@ -49,6 +51,6 @@ act8 act8_place(void *mem, size_t T, size_t K, unsigned copies);
 /* Fills rows [first, first+n) from x [T, K]. */
 void quantize_act_ref(const act8 *a, const float *x, size_t first, size_t n);
 void quantize_act_avx2(const act8 *a, const float *x, size_t first, size_t n);
-void quantize_act_simd128(const act8 *a, const float *x, size_t first, size_t n); /* q16 in the order of q */
+void quantize_act_simd128(const act8 *a, const float *x, size_t first, size_t n); /* q16 in the order of q; alone makes lanes */
 
 #endif

@@ -1,6 +1,6 @@
 /* Activations to 8 bits with WebAssembly SIMD: the same integers and scales as quantize_act_ref. */
 #include "backend/cpu/quantize_act.h"
-#include "backend/cpu/simd128.h"
+#include "backend/cpu/lanes_simd128.h"
 
 #include <string.h>
 
@@ -60,6 +60,50 @@ INLINE void quantize_block(const act8 *a, const float *v, size_t at, float *scal
     }
 }
 
+/* Eight vectors of codes as they go together with those of weights, from n <= 4 blocks at q. */
+INLINE void lane_codes(const int8_t *q, size_t n, v128_t v[8])
+{
+    for (int half = 0; half < 2; half++) {
+        for (size_t b = 0; b < LANE_BLOCKS; b++) v[4 * half + (int)b] = b < n ? load(q + ACT_BLOCK * b + 16 * half) : zero();
+        transpose_4x4(v + 4 * half);
+    }
+}
+
+/* A group of 128 values. What the sums lack of -8 or -32 times the activations comes in the form that the sums have. */
+INLINE void lane_group(bool words, const int8_t *q, const float *scale, size_t n, uint8_t *to)
+{
+    v128_t v[8], half[2] = {zero(), zero()};
+    lane_codes(q, n, v);
+    for (int i = 0; i < 8; i++) {
+        half[i / 4] = wasm_i16x8_add(half[i / 4], wasm_i16x8_extadd_pairwise_i8x16(v[i]));
+        if (words) {
+            v128_t odd = wasm_i16x8_shr(v[i], 8), even = wasm_i16x8_shl(v[i], 8); /* the even ones times 256 */
+            store(to + 32 * i, wasm_i16x8_sub(even, odd));
+            store(to + 32 * i + 16, odd);
+        } else {
+            store(to + 16 * i, v[i]);
+        }
+    }
+    to += words ? 256 : 128;
+    if (words) {
+        UNROLL
+        for (int i = 0; i < 2; i++) half[i] = wasm_i32x4_extadd_pairwise_i16x8(half[i]);
+        store(to, wasm_i32x4_shl(wasm_i32x4_add(half[0], half[1]), 8 + 3)); /* these sums are 256 times too large */
+        store(to + 16, wasm_i32x4_shl(half[0], 5)), store(to + 32, wasm_i32x4_shl(half[1], 5));
+    } else {
+        store(to, wasm_i16x8_shl(wasm_i16x8_add(half[0], half[1]), 3));
+        store(to + 16, wasm_i16x8_shl(half[0], 5)), store(to + 32, wasm_i16x8_shl(half[1], 5));
+    }
+    store(to + 48, load_n(scale, n));
+}
+
+static void lane_row(const act8 *a, const int8_t *q, const float *scale, uint8_t *to)
+{
+    size_t n_groups = (a->K + 127) / 128, bytes = a->lane_bytes / n_groups, left = a->K / ACT_BLOCK;
+    for (size_t g = 0; g < n_groups; g++, left -= LANE_BLOCKS, q += 128, scale += LANE_BLOCKS, to += bytes)
+        lane_group(bytes == LANE_WORDS, q, scale, left < LANE_BLOCKS ? left : LANE_BLOCKS, to);
+}
+
 void quantize_act_simd128(const act8 *a, const float *x, size_t first, size_t n)
 {
     size_t n_blocks = a->K / ACT_BLOCK, rest = a->n_blocks - n_blocks;
@@ -70,6 +114,7 @@ void quantize_act_simd128(const act8 *a, const float *x, size_t first, size_t n)
             size_t at = t * a->K + b * ACT_BLOCK;
             quantize_block(a, x + at, at, scale + b, sum + b, half_sum + 2 * b);
         }
+        if (a->lanes) lane_row(a, a->q + t * a->K, scale, a->lanes + t * a->lane_bytes);
         memset(scale + n_blocks, 0, rest * sizeof *scale);
         memset(sum + n_blocks, 0, rest * sizeof *sum);
         memset(half_sum + 2 * n_blocks, 0, 2 * rest * sizeof *half_sum);

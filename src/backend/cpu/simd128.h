@@ -22,6 +22,13 @@ INLINE v128_t madd(v128_t a, v128_t b, v128_t c) { return wasm_f32x4_add(wasm_f3
 INLINE v128_t splat(float v) { return wasm_f32x4_splat(v); }
 INLINE v128_t load(const void *p) { return wasm_v128_load(p); }
 INLINE void store(void *p, v128_t v) { wasm_v128_store(p, v); }
+/* A number in all four lanes that stays in a register: engines make a constant of a vector anew, with three instructions, wherever it
+ * stands, in loops too. This one comes from memory, as far as the compiler sees. */
+INLINE v128_t held(const uint32_t *number)
+{
+    OPAQUE(number);
+    return wasm_v128_load32_splat(number);
+}
 INLINE v128_t zero(void) { return wasm_i32x4_const_splat(0); }
 
 /* min(n, 4) values, zeros behind them: the end of a row goes through the same arithmetic as its middle. */
@@ -123,15 +130,29 @@ INLINE v128_t half_bits(v128_t upper)
     return wasm_v128_and(wasm_i32x4_shr(upper, 3), wasm_i32x4_const_splat((int32_t)0x8fffe000u));
 }
 /* The values themselves, without a step through numbers that f32 calls subnormal, on which some processors take a hundred times as
- * long: scales of blocks are often small. What a half has as subnormal gets an exponent, and the one that it adds is taken
- * away. */
+ * long: scales of blocks are often small. What a half has as subnormal gets an exponent; what that adds, 2^-14 times 1, is the
+ * half of what is taken away from twice the number. */
+typedef struct half_constants {
+    v128_t bits, exponent, smallest, sign;
+} half_constants;
+static const uint32_t half_numbers[4] = {0x0fffe000, 112u << 23, 113u << 23, 0x80000000u};
+INLINE half_constants half_constants_held(void)
+{
+    const uint32_t *n = half_numbers;
+    return (half_constants){held(n), held(n + 1), held(n + 2), held(n + 3)};
+}
+INLINE v128_t half_values_by(v128_t upper, const half_constants *c)
+{
+    v128_t v = wasm_i32x4_add(wasm_v128_and(wasm_u32x4_shr(upper, 3), c->bits), c->exponent);
+    v128_t tiny = wasm_f32x4_lt(v, c->smallest);
+    v = wasm_f32x4_add(v, wasm_v128_and(wasm_f32x4_sub(v, c->smallest), tiny));
+    return wasm_v128_or(v, wasm_v128_and(upper, c->sign));
+}
 INLINE v128_t half_values(v128_t upper)
 {
-    v128_t v = half_bits(upper), sign = wasm_v128_and(v, wasm_i32x4_const_splat((int32_t)0x80000000u));
-    v128_t tiny = wasm_i32x4_eq(wasm_v128_and(v, wasm_i32x4_const_splat(0x0f800000)), zero());
-    v128_t exponent = wasm_i32x4_add(v, wasm_i32x4_const_splat(112 << 23));
-    v = wasm_i32x4_add(exponent, wasm_v128_and(tiny, wasm_i32x4_const_splat(1 << 23)));
-    return wasm_f32x4_sub(v, wasm_v128_or(wasm_v128_and(tiny, wasm_i32x4_const_splat(113 << 23)), sign));
+    const half_constants c = {wasm_i32x4_const_splat(0x0fffe000), wasm_i32x4_const_splat(112 << 23), wasm_i32x4_const_splat(113 << 23),
+                              wasm_i32x4_const_splat((int32_t)0x80000000u)};
+    return half_values_by(upper, &c);
 }
 /* Halves 0..3 (or 4..7) of eight in the upper 16 bits of each lane. */
 INLINE v128_t upper_low(v128_t h) { return wasm_i16x8_shuffle(zero(), h, 0, 8, 1, 9, 2, 10, 3, 11); }
