@@ -32,9 +32,10 @@ static gpu_constant d4_of(size_t head_dim)
     return (gpu_constant){"D4", (float)(head_dim / 4)};
 }
 
-/* o[t,h,:] of up to SPLIT_TOKENS tokens; times sigmoid(gate) where there is a gate. */
+/* o[t,h,:] of up to SPLIT_TOKENS tokens; times sigmoid(gate) where there is a gate. With `store` (can_store()) its key and value are
+ * stored on the way. */
 static void attend_split(webgpu *g, tensor o, tensor q, head_view qv, const preparation *prepare, tensor gate, head_view gv,
-                         tensor k_cache, tensor v_cache, size_t pos, float scale)
+                         tensor k_cache, tensor v_cache, size_t pos, float scale, const attention_mixer_args *store)
 {
     uint32_t T = (uint32_t)tensor_n_rows(q), n_kv = (uint32_t)k_cache.shape[0], group = qv.n_heads / n_kv;
     gpu_buffer parts = record_scratch(g, SCRATCH_ATTENTION, (size_t)T * qv.n_heads * MAX_SPLITS * (qv.head_dim + 4) * sizeof(float));
@@ -42,8 +43,9 @@ static void attend_split(webgpu *g, tensor o, tensor q, head_view qv, const prep
     gpu_buffer step = record_step(g, pos);
     bool norm = prepare && tensor_present(prepare->norm), gated = tensor_present(gate);
     struct {
-        uint32_t q_at, q_row, q_head, norm_at, cs_at, n_freq, k_at, v_at, n_ctx, group, n_kv, pad;
-        float scale, eps, pad2[2];
+        uint32_t q_at, q_row, q_head, norm_at, cs_at, n_freq, k_at, v_at, n_ctx, group, n_kv, key_norm_at;
+        float scale, eps;
+        uint32_t k_in, v_in;
     } p = {.q_at = at_of(q) + qv.offset, .q_row = (uint32_t)tensor_row(q), .q_head = qv.stride,
            .k_at = at_of(k_cache) / 4, .v_at = at_of(v_cache) / 4, .n_ctx = (uint32_t)k_cache.shape[1],
            .group = group, .n_kv = n_kv, .scale = scale};
@@ -51,13 +53,14 @@ static void attend_split(webgpu *g, tensor o, tensor q, head_view qv, const prep
         p.norm_at = at_of(prepare->norm), p.cs_at = at_of(prepare->cs), p.eps = prepare->eps;
         p.n_freq = (uint32_t)tensor_row(prepare->cs) / 2;
     }
+    if (store) p.key_norm_at = at_of(store->k_norm), p.k_in = at_of(store->k), p.v_in = at_of(store->v);
     record(g, &(dispatch){
                   .kernel = KERNEL_ATTENTION_SPLIT,
-                  .constants = {d4_of(qv.head_dim), {"F16", is_f16(k_cache)}, {"NORM", norm}, {"MIN_ROWS", MIN_ROWS},
-                                {"MAX_SPLITS", MAX_SPLITS}},
+                  .constants = {d4_of(qv.head_dim), {"F16", is_f16(k_cache)}, {"NORM", norm}, {"STORE", store != NULL},
+                                {"MIN_ROWS", MIN_ROWS}, {"MAX_SPLITS", MAX_SPLITS}},
                   .params = &p, .params_size = sizeof p,
                   .bind = {step, id_of(q), norm ? id_of(prepare->norm) : id_of(q), norm ? id_of(prepare->cs) : id_of(q),
-                           id_of(k_cache), id_of(v_cache), parts},
+                           store ? id_of(store->k_norm) : id_of(q), id_of(k_cache), id_of(v_cache), parts},
                   .x = (uint32_t)split_count(pos + T), .y = n_kv * ((group + 3) / 4), .z = T,
               });
     struct {
@@ -116,7 +119,8 @@ void webgpu_attention(webgpu *g, enum attention_form form, tensor o, tensor q, t
     uint32_t n_ctx = (uint32_t)k_cache.shape[1], d4 = dim / 4;
     assert(pos + T <= n_ctx && n_heads % n_kv == 0);
     if (form == ATTENTION_SPLIT || (form == ATTENTION_BY_SHAPE && T <= SPLIT_TOKENS)) {
-        attend_split(g, o, q, (head_view){n_heads, dim, 0, dim}, NULL, (tensor){0}, (head_view){0}, k_cache, v_cache, pos, scale);
+        attend_split(g, o, q, (head_view){n_heads, dim, 0, dim}, NULL, (tensor){0}, (head_view){0}, k_cache, v_cache, pos, scale,
+                     NULL);
         return;
     }
     attend_tiles(g,
@@ -172,14 +176,23 @@ static void store(webgpu *g, const attention_mixer_args *a)
               });
 }
 
-/* Three dispatches for a few tokens: the queries are prepared where they are read. */
+/* Whether attention_split can store the key and the value: those of one token, in one buffer with the queries, and one workgroup for
+ * all heads that share them. */
+static bool can_store(const attention_mixer_args *a)
+{
+    return tensor_n_rows(a->k) == 1 && a->n_heads / a->n_kv_heads <= 4 && id_of(a->k) == id_of(a->query_gate) &&
+           id_of(a->v) == id_of(a->query_gate);
+}
+
+/* Two dispatches for a token, three for a few: queries and keys are prepared where they are read. */
 static void attention_mixer(backend *b, tensor o, const attention_mixer_args *a)
 {
     webgpu *g = webgpu_of(b);
-    store(g, a);
+    bool stores_itself = can_store(a);
+    if (!stores_itself) store(g, a);
     if (tensor_n_rows(a->k) <= SPLIT_TOKENS) {
         attend_split(g, o, a->query_gate, a->queries, &(preparation){a->q_norm, a->cs, a->eps}, a->query_gate, a->gates, a->k_cache,
-                     a->v_cache, a->pos, a->scale);
+                     a->v_cache, a->pos, a->scale, stores_itself ? a : NULL);
         return;
     }
     b->ops->head_norm_rope(b, a->q, (head_view){a->n_heads, a->head_dim, 0, a->head_dim}, a->query_gate, a->queries, a->q_norm,

@@ -174,7 +174,8 @@ static void record_attention(self_test *t)
     twin k_cache = make(t, cache, KV, CTX, d), v_cache = make(t, cache, KV, CTX, d), q_norm = make_random(t, d, 0, 0.5f, 1);
     twin k_norm = make_random(t, d, 0, 0.5f, 1), q = make(t, DTYPE_F32, 1, Q, 0), o = make(t, DTYPE_F32, 1, Q, 0);
     for (size_t pos = 0; pos < 3; pos++) {
-        twin query_gate = make_random(t, 1, 2 * Q, 2, 0), k = make_random(t, 1, KV * d, 2, 0), v = make_random(t, 1, KV * d, 1, 0.2f);
+        twin row = make_random(t, 1, 2 * Q + 2 * KV * d, 2, 0.2f), query_gate = part(row, 0, 2 * Q, false);
+        twin k = part(row, 2 * Q, KV * d, false), v = part(row, 2 * Q + KV * d, KV * d, false);
         twin cs = make_random(t, 1, 2 * FREQ, 1, 0);
         BOTH OPS(attention_mixer)(t->on[s], o.at[s],
                                   &(attention_mixer_args){
