@@ -243,7 +243,11 @@ class PageModel extends EventTarget {
     const options: ModelOptions = { device, ...(choice.kind === 'demo' ? {} : detail), ...choice.options, signal, progress_callback: (e) => signal.aborted || this.told(e, estimator) };
     const release = choice.kind === 'hub' ? this.hold(storedId(choice), signal) : undefined;
     try {
-      const opened = await pipeline('image-to-text', choice.source, options);
+      const opened = await pipeline('image-to-text', choice.source, options).catch((error: { code?: string }) => {
+        // The demo model is small enough to be used without being kept.
+        if (choice.kind !== 'demo' || error.code !== 'storage') throw error;
+        return pipeline('image-to-text', choice.source, { ...options, source: { storage: 'memory' } });
+      });
       if (signal.aborted) {
         void opened.dispose();
         signal.throwIfAborted();

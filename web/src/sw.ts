@@ -8,7 +8,8 @@ import { askedBytes, report, tell, whyOf } from './sw/report.js';
 
 declare const self: ServiceWorkerGlobalScope;
 
-const isFull = (e: unknown): boolean => e instanceof Error && e.name === 'QuotaExceededError';
+// (The second name is Firefox's, which is no Error there.)
+const isFull = (e: unknown): boolean => /^QuotaExceededError$|NO_DEVICE_SPACE/.test((e as Partial<Error> | null)?.name ?? '');
 const text = (e: unknown): string => (e instanceof Error ? e.message : String(e));
 
 self.addEventListener('install', (event) => event.waitUntil((async () => {

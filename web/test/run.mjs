@@ -66,7 +66,7 @@ async function runOne([browser, suite]) {
   const later = (thing) => (toClose.push(thing), everything.add(thing), thing);
   let failed = null;
   try {
-    const module = await import(`./suites/${suite}.mjs`);
+    const module = await import(`./suites/${suite}.mjs?${browser}`);
     const server = later(await serve(module.folder ?? options.folder, module.server));
     const hub = later(await startHub());
     const instance = later(await driver.launch({ ...module.launch }));

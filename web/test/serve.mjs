@@ -13,5 +13,5 @@ export async function serve(folder, { isolated = false, port = 0, host = 'localh
     child.stdout.once('data', (line) => resolve(String(line).trim()));
     child.once('exit', (code) => reject(new Error(`web/serve.mjs ended with ${code}`)));
   });
-  return { url, port: Number(new URL(url).port), close: () => stop(child) };
+  return { url, port: Number(new URL(url).port), root: folder, close: () => stop(child) };
 }

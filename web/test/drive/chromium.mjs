@@ -25,6 +25,7 @@ export async function launch({ camera } = {}) {
       const page = new Page({
         evaluate: (code) => tab.evaluate(code),
         goto: (url) => tab.goto(url),
+        first: (fn) => tab.addInitScript(fn),
         reload: () => tab.reload(),
         viewport: (w, h) => tab.setViewportSize({ width: w, height: h }),
         screenshot: (file) => tab.screenshot({ path: file }),

@@ -46,6 +46,10 @@ export class Page {
   async goto(url) {
     await this.driver.goto(url);
   }
+  /** Runs fn in every document from now on, before the document's own scripts; not in WebKitGTK. */
+  first(fn) {
+    return this.driver.first(fn);
+  }
   reload() {
     return this.driver.reload();
   }

@@ -73,7 +73,7 @@ export const tests = {
 
   'nothing that stands is moved while the page comes up': async (t) => {
     const page = await t.env.open();
-    await page.tab.addInitScript(() => {
+    await page.first(() => {
       globalThis.shifts = [];
       new PerformanceObserver((list) => globalThis.shifts.push(...list.getEntries().map((e) => ({ value: e.value, at: Math.round(e.startTime), what: e.sources.map((s) => s.node?.outerHTML?.slice(0, 60) ?? String(s.node?.nodeName)) })))).observe({ type: 'layout-shift', buffered: true });
     });

@@ -92,16 +92,13 @@ export const tests = {
     await page.evaluate(() => localStorage.clear());
   },
 
-  'another tab hears of them': {
-    unless: (env) => env.browser === 'webkit' && 'one window at a time can be driven',
-    run: async (t) => {
-      const page = await fresh(t), second = await t.env.open();
-      await show(second, t.env.url, 'privacy');
-      const light = await colour(second);
-      await choose(page, 'settings-theme', 'dark');
-      await second.until((before) => getComputedStyle(document.documentElement).backgroundColor !== before, light, { what: 'the dark colour in the other tab' });
-      await choose(page, 'settings-theme', 'system');
-    },
+  'another tab hears of them': async (t) => {
+    const page = await fresh(t), second = await t.env.open();
+    await show(second, t.env.url, 'privacy');
+    const light = await colour(second);
+    await choose(page, 'settings-theme', 'dark');
+    await second.until((before) => getComputedStyle(document.documentElement).backgroundColor !== before, light, { what: 'the dark colour in the other tab' });
+    await choose(page, 'settings-theme', 'system');
   },
 
   'everything that is kept can be deleted': {
