@@ -28,6 +28,8 @@ LDLIBS_ALL = $(shell pkg-config --libs $(PACKAGES) 2>/dev/null || echo -ljpeg -l
 ifneq ($(SANITIZE),)
 # (clang says so when -O1 does not unroll a loop that asks for it; that is no fault here.)
 CFLAGS_ALL += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer -Wno-pass-failed
+# Loops that the kernels unroll by force, with each access checked, take clang minutes a file.
+CFLAGS_ALL += $(if $(findstring clang,$(CC)),-mllvm -pragma-unroll-threshold=1)
 LDFLAGS += -fsanitize=$(SANITIZE)
 endif
 ifeq ($(HAVE_CURL),1)
@@ -82,16 +84,19 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/libgalago.a
 
 # ---- the two commands ----
 
-# make test: everything that must hold. Installs what is missing, or says what to install.
+# Tests are compiled by all processors unless make was told otherwise.
+PARALLEL = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN))
+
+# make test: everything that must hold. Installs what is missing, or says what to install. (js/test/run.sh builds the package.)
 test:
 	@tools/deps.sh test
 	@tools/deps.sh browsers
-	$(MAKE) --no-print-directory all tests js
+	$(MAKE) --no-print-directory $(PARALLEL) all tests wasm
 	@tests/run.sh $(BUILD)
 # The test programs alone, for other compilers and for sanitizers.
 test-quick:
 	@tools/deps.sh test
-	$(MAKE) --no-print-directory tests
+	$(MAKE) --no-print-directory $(PARALLEL) tests
 	@tests/run.sh $(BUILD) quick
 
 # make demo: the demo model describes a picture, here and in a page.
@@ -117,7 +122,7 @@ FUZZ_BUILD   := build-fuzz
 FUZZ_BIN     := $(patsubst tests/fuzz/%.c,$(FUZZ_BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
 fuzz:
 	@tools/deps.sh test
-	$(MAKE) --no-print-directory CC=clang BUILD=$(FUZZ_BUILD) OPT="-O1 -g" SANITIZE=fuzzer-no-link,address,undefined $(FUZZ_BIN)
+	$(MAKE) --no-print-directory $(PARALLEL) CC=clang BUILD=$(FUZZ_BUILD) OPT="-O1 -g" SANITIZE=fuzzer-no-link,address,undefined $(FUZZ_BIN)
 	@tests/fuzz/run.sh $(FUZZ_BUILD) $(SECONDS_EACH) $(TARGETS)
 $(FUZZ_BUILD)/tests/fuzz/%: $(FUZZ_BUILD)/tests/fuzz/%.o $(FUZZ_BUILD)/libgalago.a
 	$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LDLIBS_ALL)

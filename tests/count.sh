@@ -11,7 +11,7 @@ passed=0 failed=0
 count_folder=$(mktemp -d)
 trap 'rm -rf "$count_folder"' EXIT
 
-# Adds what the file $3 says of the part $1, which has ended with status $2 after $4 seconds; $5: lines to show of a part that failed.
+# Adds what the file $3 says of the part $1, which has ended with status $2 and took $4; $5: lines to show of a part that failed.
 count() {
     local line p=0 f=1
     line=$(grep -E '(^|: )[0-9]+ passed, [0-9]+ failed$' "$3" | tail -n 1)
@@ -23,7 +23,7 @@ count() {
         word='FAILED ' status=", exit status $2"
         [ -z "${5:-}" ] || tail -n "$5" "$3"
     fi
-    printf '== %-44s %7d passed, %d failed %5d s%s\n' "$word$1" "$p" "$f" "$4" "$status"
+    printf '== %-44s %7d passed, %d failed  %s%s\n' "$word$1" "$p" "$f" "$4" "$status"
 }
 
 part() {
@@ -31,7 +31,7 @@ part() {
     out=$(mktemp "$count_folder/XXXXXX")
     shift
     "$@" 2>&1 | tee "$out"
-    count "$label" "${PIPESTATUS[0]}" "$out" $((SECONDS - began))
+    count "$label" "${PIPESTATUS[0]}" "$out" "$((SECONDS - began)) s"
 }
 
 quiet() {
@@ -39,7 +39,7 @@ quiet() {
     out=$(mktemp "$count_folder/XXXXXX")
     shift
     "$@" >"$out" 2>&1
-    count "$label" $? "$out" $((SECONDS - began)) 40
+    count "$label" $? "$out" "$((SECONDS - began)) s" 40
 }
 
 check() {
