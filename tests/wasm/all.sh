@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 . tests/count.sh
 quiet "make wasm" check make --no-print-directory -s wasm BUILD="$build"
 if [ "$failed" -eq 0 ]; then
-    quiet ops timeout 200 tests/wasm/run.sh "$build"
-    quiet module timeout 90 node js/test/wasm_module.mjs --galago "$build/galago"
+    quiet ops timeout 900 tests/wasm/run.sh "$build"
+    quiet module timeout 600 node js/test/wasm_module.mjs --galago "$build/galago"
 fi
 closing
