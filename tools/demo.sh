@@ -4,14 +4,24 @@ set -eu
 cd "$(dirname "$0")/.."
 galago=${BUILD:-build}/galago
 echo
-echo "Galago describes pictures on this machine, with no network."
+echo "Galago tells what is in pictures on this machine, with no network."
 for picture in models/demo/samples/*.png; do
     echo
-    case $picture in
-    *read*) echo "\$ galago ocr $picture"; "$galago" ocr --quiet "$picture" ;;
-    *) echo "\$ galago describe $picture"; "$galago" describe --quiet "$picture" ;;
-    esac
+    echo "\$ galago describe $picture"
+    "$galago" describe --quiet "$picture"
 done
+
+# Of each picture of the gallery the first question that the model answers right.
+gallery=models/demo/gallery
+tab=$(printf '\t')
+awk -F'"' '/"image":/ { image = $4; told = 0 } /"prompt":/ { prompt = $4 } /"right": true/ && !told { told = 1; print image "\t" prompt }' \
+    "$gallery/gallery.json" | while IFS=$tab read -r picture question; do
+    echo
+    echo "\$ galago ask $gallery/$picture \"$question\""
+    "$galago" ask --quiet --temperature 0 "$gallery/$picture" "$question" </dev/null
+done
+echo
+echo "It answers $(grep -c '"right": true' "$gallery/gallery.json") of the $(grep -c '"prompt":' "$gallery/gallery.json") questions of its gallery right: $gallery/README.md has them all."
 echo
 echo "Your own:   $galago describe PICTURE      $galago ask PICTURE \"QUESTION\"      $galago --help"
 

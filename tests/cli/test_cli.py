@@ -391,6 +391,17 @@ def test_demo_model():
         check(scores[task]['items'] == 50 and scores[task]['score'] >= 0.7, f'{task}: {scores[task]["score"]}')
 
 
+def test_gallery():
+    """What is told of the model that ships is what it says."""
+    tools = os.path.join(ROOT, 'tools', 'demo')
+    folder = os.path.join(ROOT, 'models', 'demo', 'gallery')
+    p = subprocess.run([sys.executable, os.path.join(tools, 'gallery'), '--galago', GALAGO, '--out', path('gallery')], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    check(p.returncode == 0, f'tools/demo/gallery: {p.stdout!r}')
+    for name in ('gallery.json', 'README.md'):
+        with open(os.path.join(folder, name)) as stored, open(os.path.join(path('gallery'), name)) as now:
+            check(stored.read() == now.read(), f'models/demo/gallery/{name}: not what the model says now; run tools/demo/gallery')
+
+
 def test_bench():
     j = json.loads(expect(0, ['bench', '--json', '--reps', '1', '--model', 'demo'], timeout=300)[0])
     check(j['decode']['256'] > 0 and j['prefill']['1024'] > 0 and j['image']['vision_ms'] > 0, 'bench --json')
