@@ -55,9 +55,12 @@ static void chunked(webgpu *g, tensor o, tensor qkv, tensor a, tensor beta, tens
         uint32_t T, Hk, Hv, dk4, dv, qkv_at, tiled, state_at, o_at, pad[3];
     } s = {T, d->n_k_heads, d->n_v_heads, d->k_head_dim / 4, d->v_head_dim, at_of(qkv) / 4, d->tiled_heads, at_of(state) / 4,
            at_of(o), {0}};
+    /* All keys of a chunk in workgroup memory, and the matrices beside them, take 32 KiB at most. */
+    bool whole = webgpu_info(g)->max_workgroup_bytes >= 32 << 10;
+    float dk4 = (float)(d->k_head_dim / 4);
     record(g, &(dispatch){
                   .kernel = KERNEL_DELTA_SCAN,
-                  .constants = {{"DK4", (float)(d->k_head_dim / 4)}},
+                  .constants = {{"DK4", dk4}, {"WIDTH", whole ? dk4 : 8}, {"ROOM", whole ? 256 : 0}},
                   .params = &s, .params_size = sizeof s,
                   .bind = {id_of(qkv), chunks, id_of(state), id_of(o)},
                   .x = (d->v_head_dim + SCAN_ROWS - 1) / SCAN_ROWS, .y = d->n_v_heads,
