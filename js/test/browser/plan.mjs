@@ -10,7 +10,7 @@ export const plan = [
   ...long(where('chromium', 'gpu', 'plain', 'lost')),
   ...long(where('chromium', 'gpu', 'isolated', 'memory')),
   ...long(where('chromium', 'gpu', 'driven', 'trace')),
-  ...where('chromium', 'cpu', 'plain', 'words', 'inputs', 'api', 'abort', 'errors', 'smooth', 'worker', 'modules', 'store'),
+  ...where('chromium', 'cpu', 'plain', 'words', 'inputs', 'api', 'abort', 'errors', 'worker', 'modules', 'store'),
   ...where('chromium', 'cpu', 'csp', 'probe', 'words', 'inputs'),
   ...where('chromium', 'cpu', 'isolated', 'probe', 'words', 'modules', 'abort', 'memory'),
   ...where('chromium', 'cpu', 'driven', 'trace', 'downloads', 'extension', 'examples'),
