@@ -54,10 +54,13 @@ fn halves(words: vec4u, j: u32) -> vec4f {
 fn less_8(q: vec4u) -> vec4u { return ((q | vec4u(0x80808080u)) - vec4u(0x08080808u)) ^ vec4u(0x80808080u); }
 fn less_128(q: vec4u) -> vec4u { return q ^ vec4u(0x80808080u); }
 
+// Where a tile of four rows begins.
+fn tile_at(quad: u32, tile: u32) -> u32 { return p.w_at + (quad * p.tiles + tile) * TILE; }
+
 struct Codes { low: vec4u, high: vec4u } // of the two halves of a tile
 fn bring_codes(quad: u32, tile: u32, lane: u32) -> Codes {
     if (4u * quad >= p.N) { return Codes(); }
-    let nth = p.w_at + (quad * p.tiles + tile) * TILE;
+    let nth = tile_at(quad, tile);
     let q = w[nth + lane];
     if (LAYOUT == Q8) { return Codes(less_128(q), less_128(w[nth + 32u + lane])); }
     var low = q & vec4u(0x0f0f0f0fu);
@@ -74,7 +77,7 @@ struct Scales { scale: vec4f, least: vec4f }
 // Of columns 128 j + 32 g .. + 31.
 fn bring_scales(quad: u32, tile: u32, g: u32, j: u32) -> Scales {
     if (4u * quad >= p.N) { return Scales(); }
-    let nth = p.w_at + (quad * p.tiles + tile) * TILE;
+    let nth = tile_at(quad, tile);
     if (LAYOUT == Q8) { return Scales(halves(w[nth + 64u + g], j), vec4f()); }
     if (LAYOUT == Q4) { return Scales(halves(w[nth + 32u + g], j), vec4f()); }
     if (LAYOUT == Q4_1) { return Scales(halves(w[nth + 32u + g], j), halves(w[nth + 36u + g], j)); }

@@ -11,8 +11,6 @@
 #include "backend/webgpu/products.h"
 #include "backend/webgpu/weight.h"
 
-#include <string.h>
-
 /* ---- the choice of constants ---- */
 
 enum {
@@ -42,15 +40,36 @@ matvec_shape matvec_choose(uint32_t n_rows, uint32_t K, uint32_t tokens)
     return s;
 }
 
+static uint32_t workgroups(uint32_t n_rows, uint32_t T, matmul_shape s)
+{
+    return divide_up(n_rows, 64 * s.row_tiles) * divide_up(T, 64 * s.token_tiles);
+}
+/* Whether the sums of so many splits may take the scratch memory that they need. */
+static bool has_room(uint32_t n_rows, uint32_t T, uint32_t splits) { return (uint64_t)n_rows * T * 4 * splits <= MAX_SPLIT_BYTES; }
+
+/* Columns are split until there are enough workgroups. */
+static matmul_shape choose_floats(uint32_t n_rows, uint32_t K, uint32_t T)
+{
+    matmul_shape s = {n_rows > 64 ? 2 : 1, T > 64 ? 2 : 1, 1};
+    uint32_t groups = workgroups(n_rows, T, s), most = min_u32(MAX_SPLITS, divide_up(K, TILE_COLS));
+    while (s.splits < most && groups * s.splits < MIN_WORKGROUPS && has_room(n_rows, T, s.splits + 1)) s.splits++;
+    return s;
+}
+
+/* Tiles of fewer rows first; where they are still too few, columns are split as far as they may be. */
+static matmul_shape choose_codes(uint32_t n_rows, uint32_t K, uint32_t T)
+{
+    matmul_shape s = {n_rows > 64 ? 2 : 1, 1, 1};
+    if (workgroups(n_rows, T, s) < ENOUGH_WORKGROUPS) s.row_tiles = 1;
+    if (workgroups(n_rows, T, s) >= MIN_WORKGROUPS) return s;
+    uint32_t most = min_u32(MAX_CODE_SPLITS, divide_up(K, TILE_COLS) / 2);
+    while (s.splits < most && has_room(n_rows, T, s.splits + 1)) s.splits++;
+    return s;
+}
+
 matmul_shape matmul_choose(uint32_t n_rows, uint32_t K, uint32_t T, bool codes)
 {
-    matmul_shape s = {n_rows > 64 ? 2 : 1, T > 64 && !codes ? 2 : 1, 1};
-    uint32_t groups = divide_up(n_rows, 64 * s.row_tiles) * divide_up(T, 64 * s.token_tiles), tiles = divide_up(K, TILE_COLS);
-    if (codes && s.row_tiles > 1 && groups < ENOUGH_WORKGROUPS) s.row_tiles = 1, groups = divide_up(n_rows, 64) * divide_up(T, 64);
-    uint32_t most = codes ? groups < MIN_WORKGROUPS ? min_u32(MAX_CODE_SPLITS, tiles / 2) : 1 : min_u32(MAX_SPLITS, tiles);
-    while (s.splits < most && (codes || groups * s.splits < MIN_WORKGROUPS) && (uint64_t)n_rows * T * 4 * (s.splits + 1) <= MAX_SPLIT_BYTES)
-        s.splits++;
-    return s;
+    return codes ? choose_codes(n_rows, K, T) : choose_floats(n_rows, K, T);
 }
 
 /* ---- dispatches ---- */
@@ -187,21 +206,16 @@ static void record_tiled(webgpu *g, tensor y, tensor x, gpu_buffer codes, const 
                        .row0 = (uint32_t)c->first_row, .T = T, .tiles = tiles, .split_tiles = split_tiles, .w_at = weight_at(c)};
     if (parts) p.y_at = 0, p.y_row = N, p.row0 = 0, p.split_size = N * T;
     gpu_buffer out = parts ? parts : id_of(y);
-    dispatch d = {
-        .kernel = KERNEL_MATMUL, .params = &p, .params_size = sizeof p,
-        .bind = {id_of(x), id_of(x), bias, c->id, out},
-        .x = divide_up(N, 64 * s.row_tiles), .y = divide_up(T, 64 * s.token_tiles), .z = splits,
-    };
+    if (codes) p.x_at = divide_up(T, 4);
+    dispatch with_floats = {.kernel = KERNEL_MATMUL, .bind = {id_of(x), id_of(x), bias, c->id, out}};
+    dispatch with_codes = {.kernel = KERNEL_MATMUL_DOT8, .bind = {codes, bias, c->id, out}};
+    dispatch d = codes ? with_codes : with_floats;
+    d.params = &p, d.params_size = sizeof p;
+    d.x = divide_up(N, 64 * s.row_tiles), d.y = divide_up(T, 64 * s.token_tiles), d.z = splits;
     constant(&d, "LAYOUT", l->w.buffer->layout, LAYOUT_Q4);
     constant(&d, "RQ", s.row_tiles, 1);
     constant(&d, "TQ", s.token_tiles, 1);
-    if (codes) {
-        d.kernel = KERNEL_MATMUL_DOT8;
-        p.x_at = divide_up(T, 4);
-        memcpy(d.bind, (gpu_buffer[]){codes, bias, c->id, out, 0}, 5 * sizeof *d.bind);
-    } else {
-        constant(&d, "ALIGNED", is_aligned(x, K), 1);
-    }
+    if (!codes) constant(&d, "ALIGNED", is_aligned(x, K), 1);
     if (!parts) constant(&d, "EPILOGUE", (uint32_t)ep, 0), constant(&d, "BIAS", has_bias, 0);
     record(g, &d);
     if (!parts) return;
