@@ -1,42 +1,27 @@
 // How much, how soon, how smoothly: bytes, first paint, and the page's thread while an answer is made. In Chromium, which can tell.
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import path from 'node:path';
 import { brotliCompressSync, constants } from 'node:zlib';
+import { record } from '../../../js/test/browser/harness/trace.mjs';
 import { addSample, answered, open } from '../ask.mjs';
 import { show } from '../views.mjs';
 
 const brotli = (file) => brotliCompressSync(readFileSync(file), { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }).length;
 const median = (list) => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)];
 
-/** Tasks of the page's own thread, from a trace, with their time on the clock and on the processor, milliseconds. */
-function tasksOf(events) {
-  const main = new Set(events.filter((e) => e.name === 'thread_name' && e.args.name === 'CrRendererMain').map((e) => `${e.pid} ${e.tid}`));
-  const own = events.filter((e) => e.ph === 'X' && main.has(`${e.pid} ${e.tid}`));
-  return own.filter((e) => e.name === 'ThreadControllerImpl::RunTask').map((e) => ({
-    clock: e.dur / 1000, processor: e.tdur / 1000,
-    what: () => own.filter((x) => x.pid === e.pid && x.ts >= e.ts && x.ts + x.dur <= e.ts + e.dur && x.dur > e.dur / 3 && !/RunTask/.test(x.name)).map((x) => x.name).slice(0, 4).join(' > '),
-  }));
-}
-
 /** One answer, traced: the trace's tasks, and those that the browser itself calls long. */
 async function traced(page, file, again) {
-  const chunks = [], collect = ({ value }) => chunks.push(...value);
   await page.evaluate(() => {
     globalThis.long = [];
     globalThis.watch ??= new PerformanceObserver((list) => globalThis.long.push(...list.getEntries().map((e) => Math.round(e.duration))));
     globalThis.watch.observe({ type: 'longtask' });
   });
-  page.cdp.on('Tracing.dataCollected', collect);
-  await page.cdp.send('Tracing.start', { transferMode: 'ReportEvents', traceConfig: { includedCategories: ['toplevel', 'devtools.timeline', 'v8.execute', '__metadata'] } });
-  await page.click('button', again ? 'answer again' : '^Describe$');
-  const turn = await answered(page);
-  const ended = new Promise((done) => page.cdp.once('Tracing.tracingComplete', done));
-  await page.cdp.send('Tracing.end');
-  await ended;
-  page.cdp.off('Tracing.dataCollected', collect);
-  writeFileSync(file, JSON.stringify({ traceEvents: chunks }));
-  return { turn, tasks: tasksOf(chunks), told: await page.evaluate(() => globalThis.long) };
+  const { result: turn, tasks } = await record(page.cdp, file, async () => {
+    await page.click('button', again ? 'answer again' : '^Describe$');
+    return answered(page);
+  });
+  return { turn, tasks, told: await page.evaluate(() => globalThis.long) };
 }
 
 export const tests = {
