@@ -53,7 +53,7 @@ export const tests = {
   },
 
   'dispose gives everything back': {
-    seconds: 600,
+    seconds: 1500,
     run: async (t) => {
       const { pipeline } = await load();
       const sizes = [];
