@@ -1,9 +1,9 @@
 /*
  * Attention, WebAssembly SIMD: the cache, one token over the cache, many rows tile by tile with an online softmax.
  *
- * Tiles: a task is up to 192 query rows of one key head. Keys and values pass in blocks of 64, packed as panels of 8 columns;
- * products are 4 x 8 with the sums in registers (8 vectors, besides two of the panel, a broadcast and products before they are
- * added). Queries that share a key head are rows of the same task. Every row's arithmetic is the same whichever thread and
+ * Tiles: a task is up to 192 query rows of one key head. Keys and values pass in blocks of 32 (of 64 values they fill half of the first
+ * cache; blocks of 64 filled it), packed as panels of 8 columns; products are 4 x 8 with the sums in registers (8 vectors, besides two
+ * of the panel, a broadcast and products before they are added). Queries that share a key head are rows of the same task. Every row's arithmetic is the same whichever thread and
  * task it falls to.
  */
 #include "backend/cpu/ops_simd128.h"
@@ -13,7 +13,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-enum { KEYS = 64, MR = 4, NR = 8 };
+enum { KEYS = 32, MR = 4, NR = 8 };
 
 /* ---- cache ---- */
 
