@@ -28,6 +28,8 @@ GRIDS = {
 # Share of the batches of each family at the end of the course, at its beginning.
 SHARES = {data.READING: (0.15, 0.5), data.SHAPES: (0.09, 0.15), data.SCENES: (0.22, 0.25), data.PARAGRAPHS: (0.14, 0.03),
           data.DOCUMENTS: (0.19, 0.04), data.PAGES: (0.1, 0.01), data.CHARTS: (0.11, 0.02)}
+# Share of the batches while the tower learns alone: what has many letters.
+TOWER = {data.READING: 0.25, data.SHAPES: 0.06, data.SCENES: 0.16, data.PARAGRAPHS: 0.2, data.DOCUMENTS: 0.12, data.PAGES: 0.13, data.CHARTS: 0.08}
 LONG = (data.PARAGRAPHS, data.PAGES)  # families whose answers are whole texts
 READING_PLACES = 64  # places of a cell's first character that the marks' head tells apart
 
@@ -37,7 +39,7 @@ def longest_answer(task):
     return 520 if task in LONG else 160
 
 
-# pictures: u8 [B, H, W, 3]  marks: u8 [B, cells, 16]  damage: i64 [B, 4] (blur, noise, grey, jpeg)  ids: i64 [B, T]
+# pictures: u8 [B, H, W, 3]  marks: u8 [B, cells, MARKS]  damage: i64 [B, 4] (blur, noise, grey, jpeg)  ids: i64 [B, T]
 # at: i64 [n], places in B*T whose state predicts the n tokens `want`; at_next: i64 [n], the same in B*(T-1) for the MTP layer
 Batch = collections.namedtuple('Batch', 'task height width pictures marks damage ids at at_next want')
 
@@ -130,6 +132,11 @@ def batch_size(task, H, W, tokens):
     return max(8, tokens // (length + H * W // 512) // 8 * 8)
 
 
+def tower_batch_size(H, W, tokens):
+    """Pictures of a batch of which only the tower's rows are wanted."""
+    return max(8, int(1.5 * tokens) // (H * W // 256) // 8 * 8)
+
+
 def shares(level, reading=None):
     """Share of each family's batches; `reading`: only lines and shapes, so many of them lines."""
     if reading is not None:
@@ -139,24 +146,28 @@ def shares(level, reading=None):
 
 
 class Series(torch.utils.data.IterableDataset):
-    """Endless batches: process w of W draws batches w, w + W, ... `level` (multiprocessing.Value) says how hard readings may be."""
+    """Endless batches: process w of W draws batches w, w + W, ...
 
-    def __init__(self, args, rank, level, reading):
-        self.args, self.rank, self.level, self.reading = args, rank, level, reading
+    `level` (multiprocessing.Value) says how hard readings may be, `alone` (another) whether the tower learns alone: then all levels come.
+    """
+
+    def __init__(self, args, rank, level, alone, reading):
+        self.args, self.rank, self.level, self.alone, self.reading = args, rank, level, alone, reading
         self.seed = args.seed * 1024 + getattr(args, 'run', 0)  # every run of a sequence draws others
 
     def plan(self, n):
-        """Task, height, width and level of batch n: the same for all ranks unless `level` moves in between."""
+        """Task, height, width, level and size of batch n: the same for all ranks unless `level` moves in between."""
         rng = np.random.default_rng((self.seed, n))
-        level = self.level.value
-        part = shares(level, self.reading)
+        alone = bool(self.alone.value)
+        level = rng.random() if alone else self.level.value
+        part = TOWER if alone else shares(level, self.reading)
         task = list(part)[rng.choice(len(part), p=np.array(list(part.values())) / sum(part.values()))]
         grids = GRIDS[task]
         share = np.array([late * level + early * (1 - level) for _, _, late, early in grids])
         H, W = grids[rng.choice(len(grids), p=share / share.sum())][:2]
-        if rng.random() < 0.5 - 0.35 * level:  # easier ones stay in the course
+        if not alone and rng.random() < 0.5 - 0.35 * level:  # easier ones stay in the course
             level *= rng.uniform(0.2, 1)
-        return task, H, W, level
+        return task, H, W, level, tower_batch_size(H, W, self.args.tokens) if alone else batch_size(task, H, W, self.args.tokens)
 
     def __iter__(self):
         info = torch.utils.data.get_worker_info()
@@ -165,8 +176,8 @@ class Series(torch.utils.data.IterableDataset):
         text = Text(self.args.tokenizer)
         n = info.id if info else 0
         while True:
-            task, H, W, level = self.plan(n)
+            task, H, W, level, size = self.plan(n)
             generator.options(level, True)
-            batch, _ = make_batch(generator, text, task, H, W, batch_size(task, H, W, self.args.tokens), self.seed * 64 + self.rank, n * 8192)
+            batch, _ = make_batch(generator, text, task, H, W, size, self.seed * 64 + self.rank, n * 8192)
             yield batch
             n += info.num_workers if info else 1

@@ -20,9 +20,9 @@ FAMILIES = {'read': READING, 'shapes': SHAPES, 'scenes': SCENES, 'paragraphs': P
 TRAIN, HELD_OUT = range(2)
 CHARACTERS = 0  # classes of characters, 0 for none; told by library()
 COPIED = '\x01'  # around what the answer copies from the picture
-# Bytes for each 32x32 cell (pictures.h): characters, shape, colour, emoji, place of the first character.
-CELL, SLOTS, MARKS = 32, 12, 16
-SHAPE, COLOUR, SPRITE, PLACE = 12, 13, 14, 15
+# Bytes for each 32x32 cell (pictures.h): characters in three rows of six places, shape, colour, emoji, place of the first character.
+CELL, SLOTS, MARKS = 32, 18, 22
+SHAPE, COLOUR, SPRITE, PLACE = 18, 19, 20, 21
 N_SHAPES, N_COLOURS, MOST_SPRITES = 10, 10, 255
 
 

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import data  # noqa: E402
 from batches import LONG, longest_answer, make_batch  # noqa: E402
+from model import eager  # noqa: E402
 
 # The tables of JPEG's standard, annex K: light, colour.
 LIGHT = [16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62,
@@ -152,7 +153,8 @@ def evaluate(model, text, args, device, n, rank=0, world=1, show=0, until=math.i
             continue
         batch, items = make_batch(generator, text, task, H, W, max(1, n // 4) if task in LONG else n, 777, k << 20)
         pictures = damaged(batch.pictures, batch.damage, device)
-        got = answer(model, text, pictures, [i[1] for i in items], device, longest_answer(task))
+        with eager():
+            got = answer(model, text, pictures, [i[1] for i in items], device, longest_answer(task))
         for g, (kind, _, want) in zip(got, items):
             points = distance(g, want) if kind in TEXTS else int(g.strip().lower() == want.strip().lower())
             names = [f'read {H}x{W}', 'read all'] if kind == 'read' else [kind]
@@ -185,7 +187,7 @@ def held_out_readings(text, args, device, n):
 
     @torch.no_grad()
     def share(model):
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == 'cuda'):
+        with eager(), torch.autocast(device.type, torch.bfloat16, enabled=device.type == 'cuda'):
             h = model(ids, x, len(text.head))[0]
             logits = model.logits(h.reshape(-1, h.shape[-1])[at])
         return (logits.argmax(-1) == want).float().mean().item()

@@ -15,8 +15,9 @@ class Guard:
 
     CLIP, EVERY, PATIENCE = 1.0, 200, 12
 
-    def __init__(self, params, optimizer, n_stats, n_kinds, world, device):
-        self.params, self.optimizer, self.world, self.device = params, optimizer, world, device
+    def __init__(self, optimizer, n_stats, n_kinds, world, device):
+        self.optimizer, self.world, self.device = optimizer, world, device
+        params = optimizer.params
         self.n_kinds = n_kinds
         self.n = sum(p.numel() for p in params)
         self.flat = torch.zeros(self.n + n_stats, device=device)
@@ -29,6 +30,10 @@ class Guard:
 
     def clear(self):
         self.flat.zero_()
+
+    def anew(self):
+        """What was usual is so no more: other losses from here on."""
+        self.usual.clear()
 
     @torch.no_grad()
     def step(self, told, progress):
@@ -81,17 +86,10 @@ class Guard:
         elif self.healthy >= self.EVERY:
             self.keep()
 
-    def state(self):
-        out = list(self.params)
-        for p in self.params:
-            s = self.optimizer.state[p]
-            out += [s['exp_avg'], s['exp_avg_sq']]
-        return out
-
     @torch.no_grad()
     def keep(self):
         self.healthy = 0
-        self.kept.append([x.detach().clone() for x in self.state()])
+        self.kept.append([x.detach().clone() for x in self.optimizer.tensors()])
 
     @torch.no_grad()
     def restore(self):
@@ -99,6 +97,6 @@ class Guard:
         self.calm *= 0.5
         self.usual.clear()
         if self.kept:
-            for x, saved in zip(self.state(), self.kept[0]):
+            for x, saved in zip(self.optimizer.tensors(), self.kept[0]):
                 x.copy_(saved)
             print(f'steps stayed bad: weights of an earlier time, learning rate times {self.calm}', flush=True)

@@ -22,7 +22,7 @@ class MarksHead(nn.Module):
         nn.init.zeros_(self.out.bias)
 
     def forward(self, rows):
-        """rows: [B, n, D]  ->  characters [B, n, 12, classes], shape, colour, emoji, place logits [B, n, classes], f32"""
+        """rows: [B, n, D]  ->  characters [B, n, 18, classes], shape, colour, emoji, place logits [B, n, classes], f32"""
         c, s, k, e, p = self.out(self.norm(rows)).float().split(self.sizes, -1)
         return c.unflatten(-1, (data.SLOTS, data.CHARACTERS)), s, k, e, p
 
@@ -38,7 +38,7 @@ def balanced(logits, want):
 
 
 def marks_loss(head, rows, marks, task):
-    """rows: [B, n, D]  marks: u8 [B, n, 16]  ->  loss, share of right characters (of shapes or emoji for such pictures)"""
+    """rows: [B, n, D]  marks: u8 [B, n, MARKS]  ->  loss, share of right characters (of shapes or emoji for such pictures)"""
     assert rows.shape[:2] == marks.shape[:2] and marks.shape[2] == data.MARKS, (rows.shape, marks.shape)
     marks = marks.long()
     characters, shape, colour, emoji, place = head(rows)

@@ -5,6 +5,7 @@ checkpoint's names, so that a state dict is a checkpoint. What differs from the 
 of a chunk is one triangular solve instead of a loop over its tokens, and pictures of one size go through the vision tower as one
 batch. Pictures of a batch have the same size and stand at the same place of the prompt.
 """
+import contextlib
 import math
 
 import torch
@@ -192,7 +193,8 @@ class DeltaNet(nn.Module):
         self.norm.weight = nn.Parameter(torch.ones(c.v_head_dim))
         self.out_proj = nn.Linear(V, c.d_model, bias=False)
 
-    def forward(self, x):
+    def before(self, x):
+        """x [B, T, d_model] -> what delta_rule takes, and the output's gate [B, T, H, dv], f32"""
         c = self.c
         B, T, _ = x.shape
         m = self.in_proj_qkv(x)
@@ -210,12 +212,18 @@ class DeltaNet(nn.Module):
             q, k = q.repeat_interleave(r, 1), k.repeat_interleave(r, 1)
         beta = self.in_proj_b(x).float().sigmoid().transpose(1, 2)
         g = (-self.A_log.float().exp() * F.softplus(self.in_proj_a(x).float() + self.dt_bias)).transpose(1, 2)
+        return q, k, v, g, beta, self.in_proj_z(x).view(B, T, c.n_v_heads, -1).float()
+
+    def after(self, o, z):
+        """o [B, H, T, dv], z as of before -> [B, T, d_model]"""
+        y = rmsnorm(o.transpose(1, 2), self.norm.weight, self.c.eps) * F.silu(z)
+        return self.out_proj(y.flatten(2))
+
+    def forward(self, x):
+        *inputs, z = self.before(x)
         with torch.autocast(x.device.type, enabled=False):
-            o = delta_rule(q, k, v, g, beta)
-        o = o.transpose(1, 2)  # [B, T, H, dv]
-        z = self.in_proj_z(x).view(B, T, c.n_v_heads, -1).float()
-        y = rmsnorm(o, self.norm.weight, c.eps) * F.silu(z)
-        return self.out_proj(y.reshape(B, T, V).to(x.dtype))
+            o = delta_rule(*inputs)
+        return self.after(o, z)
 
 
 class GatedAttention(nn.Module):
@@ -340,6 +348,20 @@ class Vision(nn.Module):
             x = b(x, cos, sin)
         x = self.merger.norm(x).view(B, gh * gw // 4, -1)
         return self.merger.linear_fc2(F.gelu(self.merger.linear_fc1(x)))
+
+
+def compiled():
+    """Has PyTorch fuse what lies between the products of a layer, one program for all sizes. The delta rule stays as it is: its loop would be
+    written out for each length."""
+    torch._dynamo.config.suppress_errors = True  # what cannot be compiled runs as it is
+    for kind, name in ((VisionBlock, 'forward'), (GatedAttention, 'forward'), (DeltaNet, 'before'), (DeltaNet, 'after'), (MLP, 'forward')):
+        setattr(kind, name, torch.compile(getattr(kind, name), dynamic=True))
+
+
+def eager():
+    """Context in which nothing is compiled: answers grow by a token at a time."""
+    stance = getattr(getattr(torch, 'compiler', None), 'set_stance', None)
+    return stance('force_eager') if stance else contextlib.nullcontext()
 
 
 class MTP(nn.Module):

@@ -31,7 +31,8 @@ from evaluate import TEXTS, damaged, evaluate, held_out_readings  # noqa: E402
 from folder import export, start_from  # noqa: E402
 from guard import Guard  # noqa: E402
 from losses import MarksHead, answer_loss, marks_loss  # noqa: E402
-from model import Config, Model  # noqa: E402
+from model import Config, Model, compiled  # noqa: E402
+from muon import Muon  # noqa: E402
 
 KINDS = tuple(data.FAMILIES)  # in the order of what step_losses tells
 STATS = tuple(f'{kind}_{what}' for kind in KINDS for what in ('loss', 'right', 'found', 'batches')) + ('next', 'next_right', 'next_batches', 'progress')
@@ -77,6 +78,8 @@ def parse():
     a.add_argument('--resume', help='folder that an earlier run of the sequence left: export/, head.pt, state.json, log.csv')
     a.add_argument('--plan', type=float, help='seconds of the whole sequence of runs, which rate and course follow; default: --seconds')
     a.add_argument('--level', type=float, default=0.03, help='of the course at the beginning')
+    a.add_argument('--tower', type=float, default=0, help='share of the plan, at its beginning, in which the tower learns alone')
+    a.add_argument('--no-compile', action='store_true', help='do not compile the layers, for short tests')
     a.add_argument('--reading', type=float, help='draw only lines and shapes, this share of them lines; default: all families')
     a.add_argument('--layers', type=int, default=6, help='of the decoder')
     a.add_argument('--interval', type=int, default=2, help='every such layer is full attention')
@@ -90,20 +93,16 @@ def parse():
     return a.parse_args()
 
 
-def optimizer_of(modules, lr, device):
-    params = [p for m in modules for p in m.parameters()]
-    decay, rest = [p for p in params if p.ndim >= 2], [p for p in params if p.ndim < 2]
-    fused = {'fused': True} if device.type == 'cuda' else {}
-    return params, torch.optim.AdamW([{'params': decay, 'weight_decay': 0.05}, {'params': rest, 'weight_decay': 0}], lr=lr, betas=(0.9, 0.95), **fused)
-
-
-def step_losses(model, head, batch, first, with_next, dense):
-    """One batch forward.  ->  loss, and the row of STATS (all but progress)"""
+def step_losses(model, head, batch, first, with_next, dense, alone):
+    """One batch forward; `alone`: the tower's loss only.  ->  loss, and the row of STATS (all but progress)"""
     rows = model.model.visual(batch.pictures)
-    h, e, cos, sin = model.read_rows(batch.ids, rows, batch.height // 32, batch.width // 32, first)
-    main, right, ahead, ahead_right = answer_loss(model, h, e, cos, sin, batch, with_next)
     marked, found = marks_loss(head, rows, batch.marks, batch.task)
-    loss = main + dense * marked + (0.3 * ahead if with_next else 0)
+    if alone:
+        loss, main, right, with_next = marked, marked, found, False
+    else:
+        h, e, cos, sin = model.read_rows(batch.ids, rows, batch.height // 32, batch.width // 32, first)
+        main, right, ahead, ahead_right = answer_loss(model, h, e, cos, sin, batch, with_next)
+        loss = main + dense * marked + (0.3 * ahead if with_next else 0)
     one, zero = torch.ones_like(right), torch.zeros_like(right)
     row = []
     for task in data.FAMILIES.values():
@@ -190,7 +189,7 @@ def main():
     plan = args.plan or before['seconds'] + args.seconds
     world, rank = int(os.environ.get('WORLD_SIZE', 1)), int(os.environ.get('RANK', 0))
     device = torch.device('cuda', rank) if torch.cuda.is_available() else torch.device('cpu')
-    level = multiprocessing.Value('d', before['level'])
+    level, alone = multiprocessing.Value('d', before['level']), multiprocessing.Value('b', before['progress'] < args.tower)
     torch.manual_seed(args.seed * 1024 + args.run)
     # What is not bf16 is f32 on purpose (the delta rule's state and its triangular system).
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
@@ -198,7 +197,7 @@ def main():
     if args.resume and rank == 0 and os.path.exists(os.path.join(args.resume, 'log.csv')) and not os.path.exists(os.path.join(args.out, 'log.csv')):
         shutil.copy(os.path.join(args.resume, 'log.csv'), args.out)
     data.library(args.library)
-    loader = iter(torch.utils.data.DataLoader(Series(args, rank, level, args.reading), batch_size=None, prefetch_factor=2,
+    loader = iter(torch.utils.data.DataLoader(Series(args, rank, level, alone, args.reading), batch_size=None, prefetch_factor=2,
                                               num_workers=max(1, args.threads // world), pin_memory=device.type == 'cuda'))
     if world > 1:
         torch.cuda.set_device(rank)
@@ -214,8 +213,10 @@ def main():
     if args.head:
         head.load_state_dict(torch.load(args.head, map_location='cpu'))
     model, head = model.to(device), head.to(device)
-    params, optimizer = optimizer_of((model, head), args.lr, device)
-    guard = Guard(params, optimizer, len(STATS), len(KINDS), world, device)
+    if device.type == 'cuda' and not args.no_compile:
+        compiled()
+    optimizer = Muon((model, head), args.lr)
+    guard = Guard(optimizer, len(STATS), len(KINDS), world, device)
     guard.calm = before['calm']
     first = len(text.head)
     checked = held_out_readings(text, args, device, args.eval) if rank == 0 else None
@@ -238,10 +239,9 @@ def main():
         done = step - before['steps']
         # A run that goes on has no optimiser's state: some steps until it has one again.
         lr = args.lr * rate(progress) * guard.calm * (min(1, (done + 1) / 40) if args.resume else 1)
-        for g in optimizer.param_groups:
-            g['lr'] = lr
+        optimizer.rate(lr)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == 'cuda'):
-            loss, told = step_losses(model, head, batch, first, step % 3 == 0, 1 - 0.7 * progress)
+            loss, told = step_losses(model, head, batch, first, step % 3 == 0, 1 - 0.7 * progress, bool(alone.value))
         guard.clear()
         loss.backward()
         step += 1
@@ -252,7 +252,13 @@ def main():
             stats = dict(zip(STATS, values))
             spent = max(spent, stats['progress'] / world)
             progress = before['progress'] + spent * (min(1, args.seconds / plan) if args.plan else 1 - before['progress'])
-            course.told(progress, stats)
+            if alone.value and progress >= args.tower:
+                alone.value = 0
+                guard.anew()
+            if alone.value:
+                course.before = progress
+            else:
+                course.told(progress, stats)
             log.norm = norm
             if math.isfinite(sum(values)):
                 log.sums.update(stats)

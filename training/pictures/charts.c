@@ -288,11 +288,7 @@ void make_chart(pictures *p, pictures_image *im, pictures_item *out)
         pen s = {face_of(p, NULL), clamp(im->width / 26.0 * uniform(p, 0.8, 1.15), 10.5, 20), 0, c.ink};
         if (!s.face || (c.title[0] && width_of(&s, c.title) > im->width - 10)) continue;
         p->place = 0;
-        if (im->marks) { /* an attempt that did not fit leaves none */
-            size_t cells = (size_t)(im->width / PICTURES_CELL) * (size_t)(im->height / PICTURES_CELL);
-            memset(im->marks, 0, cells * PICTURES_MARKS);
-            for (size_t i = 0; i < cells; i++) im->marks[i * PICTURES_MARKS + 15] = 255;
-        }
+        no_marks(im); /* an attempt that did not fit leaves none */
         ground(p, im, c.paper, false);
         if (!(c.kind == PIE ? draw_pie : draw_axes)(p, im, &c, s)) continue;
         ask(p, &c, out);

@@ -126,6 +126,8 @@ double width_of(const pen *s, const char *text);
 /* Draws text with its baseline's left end at (x, y) of the page; returns its width. */
 double draw_text(pictures *p, pictures_image *im, const pen *s, const char *text, double x, double y,
                  double angle);
+/* Forgets all marks of a picture. */
+void no_marks(const pictures_image *im);
 void mark_object(const pictures_image *im, double x, double y, int shape, int colour);
 void mark_sprite(const pictures_image *im, double x, double y, int sprite, int colour);
 

@@ -126,11 +126,7 @@ void pictures_make(pictures *p, uint64_t seed, uint64_t index, int task, picture
 {
     p->rng = seed * 0xD1342543DE82EF95ull + index * 0x2545F4914F6CDD1Dull + (uint64_t)p->split;
     for (int i = 0; i < 4; i++) next(p);
-    if (im->marks) {
-        size_t cells = (size_t)(im->width / PICTURES_CELL) * (size_t)(im->height / PICTURES_CELL);
-        memset(im->marks, 0, cells * PICTURES_MARKS);
-        for (size_t i = 0; i < cells; i++) im->marks[i * PICTURES_MARKS + 15] = 255;
-    }
+    no_marks(im);
     if (task == PICTURES_ANY) task = 1 + below(p, PICTURES_FAMILIES - 1);
     if (task == PICTURES_SCENES && !p->n_sprites) task = PICTURES_SHAPES;
     p->place = 0;

@@ -22,21 +22,32 @@ enum {
 
 /*
  * What stands where, for each 32x32 cell of a picture (one image token), row by row:
- * bytes 0 to 11  the characters whose middle lies in the cell, in the order of drawing: 1 to 95 of ASCII 32
- * to 126, then the places in pictures_letters; 0 when there are no more; a thirteenth character is left out
- * byte 12        1 + shape of the object whose middle lies in the cell, or 0
- * byte 13        1 + its colour, or 0
- * byte 14        1 + emoji (line of sprites.txt) whose middle lies in the cell, or 0
- * byte 15        place of the cell's first character in the answer (0 to 254), 255 when there is none
+ * bytes 0 to 17  the characters by the place of their middle, three rows of six parts of the cell: 1 to 95 of
+ * ASCII 32 to 126, then the places in pictures_letters; 0 where there is none; one that finds its part and
+ * those to the right of it taken is left out
+ * byte 18        1 + shape of the object whose middle lies in the cell, or 0
+ * byte 19        1 + its colour, or 0
+ * byte 20        1 + emoji (line of sprites.txt) whose middle lies in the cell, or 0
+ * byte 21        place of the cell's first character in the answer (0 to 254), 255 when there is none
  */
-enum { PICTURES_CELL = 32, PICTURES_SLOTS = 12, PICTURES_MARKS = 16 };
+enum {
+    PICTURES_CELL = 32,
+    PICTURES_COLUMNS = 6,
+    PICTURES_ROWS = 3,
+    PICTURES_SHAPE = PICTURES_COLUMNS * PICTURES_ROWS,
+    PICTURES_COLOUR,
+    PICTURES_SPRITE,
+    PICTURES_PLACE,
+    PICTURES_MARKS,
+    PICTURES_NOWHERE = 255
+};
 /* The characters beyond ASCII that are drawn, UTF-8. */
 extern const char pictures_letters[];
 
 typedef struct pictures_image {
     int width, height;
     uint8_t *rgb;   /* [height, width, 3], the caller's */
-    uint8_t *marks; /* [height / 32, width / 32, 16], the caller's, or NULL */
+    uint8_t *marks; /* [height / 32, width / 32, PICTURES_MARKS], the caller's, or NULL */
 } pictures_image;
 
 /* In the answer, what is copied letter by letter from the picture stands between bytes 1. */

@@ -21,6 +21,14 @@ uint32_t utf8(const char **s)
 
 /* ---- marks ---- */
 
+void no_marks(const pictures_image *im)
+{
+    if (!im->marks) return;
+    size_t cells = (size_t)(im->width / PICTURES_CELL) * (size_t)(im->height / PICTURES_CELL);
+    memset(im->marks, 0, cells * PICTURES_MARKS);
+    for (size_t i = 0; i < cells; i++) im->marks[i * PICTURES_MARKS + PICTURES_PLACE] = PICTURES_NOWHERE;
+}
+
 /* The cell of a point, or NULL when the caller wants none or the point lies outside. */
 static uint8_t *cell_at(const pictures_image *im, double x, double y)
 {
@@ -44,22 +52,25 @@ static void mark_character(pictures *p, const pictures_image *im, double x, doub
     uint8_t *m = cell_at(im, x, y);
     int place = p->place++, class = m ? class_of(c) : 0;
     if (!class) return;
-    int i = 0;
-    while (i < PICTURES_SLOTS && m[i]) i++;
-    if (!i) m[15] = (uint8_t)(place < 254 ? place : 254);
-    if (i < PICTURES_SLOTS) m[i] = (uint8_t) class;
+    if (m[PICTURES_PLACE] == PICTURES_NOWHERE) m[PICTURES_PLACE] = (uint8_t)(place < 254 ? place : 254);
+    /* Its part of the cell; where that is taken (narrow letters), the next one to the right. */
+    int column = (int)(fmod(x, PICTURES_CELL) * PICTURES_COLUMNS / PICTURES_CELL),
+        row = (int)(fmod(y, PICTURES_CELL) * PICTURES_ROWS / PICTURES_CELL);
+    uint8_t *slot = m + PICTURES_COLUMNS * row;
+    while (column < PICTURES_COLUMNS && slot[column]) column++;
+    if (column < PICTURES_COLUMNS) slot[column] = (uint8_t) class;
 }
 
 void mark_object(const pictures_image *im, double x, double y, int shape, int colour)
 {
     uint8_t *m = cell_at(im, x, y);
-    if (m) m[12] = (uint8_t)(1 + shape), m[13] = (uint8_t)(1 + colour);
+    if (m) m[PICTURES_SHAPE] = (uint8_t)(1 + shape), m[PICTURES_COLOUR] = (uint8_t)(1 + colour);
 }
 
 void mark_sprite(const pictures_image *im, double x, double y, int sprite, int colour)
 {
     uint8_t *m = cell_at(im, x, y);
-    if (m) m[14] = (uint8_t)(1 + sprite), m[13] = (uint8_t)(1 + colour);
+    if (m) m[PICTURES_SPRITE] = (uint8_t)(1 + sprite), m[PICTURES_COLOUR] = (uint8_t)(1 + colour);
 }
 
 /* ---- fonts ---- */
