@@ -1,5 +1,5 @@
 // autoAlt: which pictures of a page get a text, which are left alone, what is written and how it is taken back.
-import { describer, el, img, mark, on, settled, until } from './auto_alt_lib.mjs';
+import { describer, el, img, mark, on, until } from './auto_alt_lib.mjs';
 import { sample, sleep, url } from './lib.mjs';
 
 /** Runs autoAlt over the elements and compares which of them, by id, got words. */
@@ -265,7 +265,8 @@ export const tests = {
     };
     await on([img(t, 1, {}, '?top'), gap(), img(t, 1, {}, '?middle'), gap(), img(t, 1, {}, '?bottom')], async (start, place) => {
       place.lastChild.scrollIntoView();
-      await settled();
+      // What has not loaded yet is not waited for, so the order would be another one.
+      await until(() => [...place.querySelectorAll('img')].every((i) => i.complete && i.naturalWidth), 'the pictures');
       await start({ describe: slow }).done;
       t.equal(urls().map((u) => u.split('?')[1]), ['bottom', 'middle', 'top']);
       t.equal(most, 1);
