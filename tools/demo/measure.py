@@ -105,15 +105,15 @@ class Bench:
         path = os.path.join(self.out, 'scores', key)
         if not os.path.exists(path + '.json'):
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            start = time.time()
+            start, new = time.time(), f'{path}.{os.getpid()}.{name}.new'
             text = call(self.galago, 'eval', '--model', model, '--threads', '1', '--device', 'cpu', '--json', '--temperature', '0', '--limit', str(limit),
-                        '--max-tokens', str(LONGEST.get(name, 200)), '--out', path + '.new', folder)
+                        '--max-tokens', str(LONGEST.get(name, 200)), '--out', new, folder)
             result = json.loads(text)
             result['seconds'] = round(time.time() - start, 1)
-            os.replace(path + '.new', path + '.jsonl')
-            with open(path + '.json.new', 'w') as f:
+            os.replace(new, path + '.jsonl')
+            with open(new, 'w') as f:
                 json.dump(result, f)
-            os.replace(path + '.json.new', path + '.json')
+            os.replace(new, path + '.json')
         with open(path + '.json') as f:
             result = json.load(f)
         with open(path + '.jsonl', encoding='utf-8') as f:

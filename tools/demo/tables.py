@@ -120,10 +120,12 @@ def tokens(found):
     cell, most = v['patch_size'] * v['merge_size'], v['max_pixels']
     side = int(most ** 0.5)
     rows = []
-    for w, h in ((64, 256), (192, 192), (256, 256), (448, 320), (448, 448), (1024, 768), (2480, 3508)):
-        scale = min(1.0, (most / (w * h)) ** 0.5)
+    for w, h in ((256, 64), (192, 192), (256, 256), (448, 320), (448, 448), (1024, 768), (2480, 3508)):
         # As smart_resize: sides rounded to whole cells, down when the picture is too large.
-        a, b = ((max(1, int(x * scale // cell)) if scale < 1 else max(1, round(x / cell))) for x in (w, h))
+        a, b = max(1, round(w / cell)), max(1, round(h / cell))
+        if a * b * cell ** 2 > most:
+            scale = (most / (w * h)) ** 0.5
+            a, b = max(1, int(w * scale // cell)), max(1, int(h * scale // cell))
         rows.append([f'{w} x {h}', f'{a * cell} x {b * cell}', str(a * b)])
     return (f'An image token covers {cell} x {cell} pixels. Larger pictures are scaled down to {most:,} pixels ({side} x {side}), {most // cell ** 2} image tokens at most.\n\n' +
             table(['picture', 'is seen as', 'image tokens'], rows))
