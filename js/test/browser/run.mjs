@@ -115,7 +115,7 @@ function runOne(browser, entry, env) {
       } else if (m.type === 'stray') {
         fail(current ?? 'load', m.message);
       } else {
-        expect(60, 'no further test began');
+        expect(180, 'no further test began');
         if (m.type === 'pass' && m.test !== 'before' && m.test !== 'after') seen.passed++;
         if (m.type === 'fail') fail(m.test, m.message);
         if (m.type === 'skip') seen.skipped.push(m);
@@ -124,7 +124,7 @@ function runOne(browser, entry, env) {
       }
     };
     runs.set(run, onMessage);
-    expect(60, 'nothing came back');
+    expect(180, 'nothing came back');
     const onStray = (message, isLog) => {
       if (isLog) return seen.logs.push(message);
       onMessage({ type: 'stray', message });
