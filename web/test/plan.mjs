@@ -9,6 +9,8 @@ export const plan = [
   ['chromium', 'models'],
   ['chromium', 'batch'],
   ['chromium', 'ask', 'full'],
+  ['firefox', 'access', 'full'],
+  ['webkit', 'access', 'full'],
   ['firefox', 'camera', 'full'],
   ['webkit', 'camera', 'full'],
   ['firefox', 'ask'],

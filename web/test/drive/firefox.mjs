@@ -12,8 +12,9 @@ const cameras = {
   refused: { 'media.navigator.streams.fake': true, 'permissions.default.camera': 2 },
 };
 
-/** `camera`: 'works' or 'refused' for a made-up one; without it there is none. `full`: room for 26 MB alone (a fifth of what is set). */
-export async function launch({ camera, full } = {}) {
+/** `camera`: 'works' or 'refused' for a made-up one; without it there is none. `full`: room for 26 MB alone (a fifth of what is set).
+ * `reduced`: the person wishes little motion. */
+export async function launch({ camera, full, reduced } = {}) {
   const { default: puppeteer } = await import('puppeteer-core');
   const executablePath = process.env.FIREFOX ?? ['/usr/bin/firefox-esr', '/usr/bin/firefox'].find(existsSync);
   const browser = await puppeteer.launch({
@@ -21,7 +22,7 @@ export async function launch({ camera, full } = {}) {
     extraPrefsFirefox: {
       'dom.webgpu.enabled': false, 'security.sandbox.content.level': process.getuid?.() === 0 ? 0 : 4, 'datareporting.policy.dataSubmissionEnabled': false,
       'app.update.auto': false, 'services.settings.server': 'data:,', 'network.captive-portal-service.enabled': false, 'dom.max_script_run_time': 0,
-      ...cameras[camera], ...(full ? { 'dom.quotaManager.temporaryStorage.fixedLimit': 128_000 } : {}),
+      ...cameras[camera], ...(reduced ? { 'ui.prefersReducedMotion': 1 } : {}), ...(full ? { 'dom.quotaManager.temporaryStorage.fixedLimit': 128_000 } : {}),
     },
   });
   return {

@@ -3,16 +3,23 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { addSample, answered, open } from '../ask.mjs';
 import { sample } from '../native.mjs';
-import { show, views } from '../views.mjs';
+import { show, stands, views } from '../views.mjs';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** In the names of pictures. */
+const mark = (t) => (t.env.browser === 'chromium' ? '' : `-${t.env.browser}`);
 
 /** What axe-core finds in the page as it stands: rule, element and what it says of it. */
 export async function violations(page) {
   // (The policy forbids scripts of others, so it goes in the way that a browser's own tools do.)
   await page.driver.evaluate(`void (() => { ${axe} })()`);
-  return page.evaluate(async () => (await axe.run(document, { resultTypes: ['violations'] })).violations
-    .flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.target.flat().join(' ')}: ${(n.any[0] ?? n.all[0] ?? n.none[0])?.message ?? v.help}`)));
+  // Colours are looked at when they have come to rest.
+  return page.evaluate(async () => {
+    await Promise.all(document.getAnimations().filter((a) => a.effect.getComputedTiming().endTime < Infinity).map((a) => a.finished.catch(() => {})));
+    return (await axe.run(document, { resultTypes: ['violations'] })).violations
+      .flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.target.flat().join(' ')}: ${(n.any[0] ?? n.all[0] ?? n.none[0])?.message ?? v.help}`));
+  });
 }
 
 /** Elements that stick out of the window. */
@@ -67,15 +74,28 @@ const operable = (page) => page.driver.evaluate(`(() => {
   return out;
 })()`);
 
+/** A page, light or dark. Only Chromium's driver says what the person likes; elsewhere it is the page's own setting. */
+async function dressed(t, width, height, dark, view) {
+  const page = await t.env.open({ width, height, dark });
+  await show(page, t.env.url, view);
+  if (t.env.browser !== 'chromium') {
+    await page.evaluate((theme) => localStorage.setItem('galago.settings', JSON.stringify({ theme })), dark ? 'dark' : 'light');
+    await page.reload();
+    await stands(page, view);
+  }
+  return page;
+}
+
 /** [width, height, dark] */
 const looks = [[1280, 800, false], [390, 844, true], [1280, 800, true], [390, 844, false]];
 
+export const launch = { reduced: true };
+
 export const tests = (env) => Object.fromEntries([
   ...views.map((view) => [`axe-core finds nothing in ${view}`, async (t) => {
-    for (const [width, height, dark] of env.quick ? looks.slice(0, 2) : looks) {
-      const page = await t.env.open({ width, height, dark });
-      await show(page, t.env.url, view);
-      await page.screenshot(`${t.env.shots}/${view}-${dark ? 'dark' : 'light'}-${width}.png`);
+    for (const [width, height, dark] of env.quick || env.browser !== 'chromium' ? looks.slice(0, 2) : looks) {
+      const page = await dressed(t, width, height, dark, view);
+      await page.screenshot(`${t.env.shots}/${view}-${dark ? 'dark' : 'light'}-${width}${mark(t)}.png`);
       t.equal(await violations(page), [], `at ${width} px, ${dark ? 'dark' : 'light'}`);
       t.equal(page.complaints, [], 'what the browser complains of');
       await page.close();
@@ -83,6 +103,7 @@ export const tests = (env) => Object.fromEntries([
   }]),
   ['axe-core finds nothing in a conversation and in a list of many', { seconds: 150, run: async (t) => {
     for (const [width, height, dark] of env.quick ? looks.slice(0, 1) : looks.slice(0, 2)) {
+      await (await dressed(t, width, height, dark, 'ask')).close();
       const page = await open(t, { width, height, dark });
       await addSample(page);
       t.equal(await violations(page), [], 'before the question');
@@ -109,7 +130,14 @@ export const tests = (env) => Object.fromEntries([
         await page.viewport(width, 740);
         t.equal(await outside(page), [], `at ${width} px ${query}`);
       }
-      await page.screenshot(`${t.env.shots}/${view}${query ? '-rtl' : '-wide'}.png`);
+      await page.screenshot(`${t.env.shots}/${view}${query ? '-rtl' : '-wide'}${mark(t)}.png`);
+      // Letters twice as large, as some set them for all pages.
+      await page.evaluate(() => void (document.documentElement.style.fontSize = '200%'));
+      for (const width of [1280, 768]) {
+        await page.viewport(width, 740);
+        t.equal(await outside(page), [], `large letters at ${width} px ${query}`);
+      }
+      await page.screenshot(`${t.env.shots}/${view}${query ? '-rtl' : ''}-large${mark(t)}.png`);
     }
   }]),
   ...views.map((view) => [`${view} by keyboard: everything in its order`, async (t) => {
@@ -121,7 +149,7 @@ export const tests = (env) => Object.fromEntries([
     t.ok(is.length > 8, `${is.length} stops`);
     t.note('stops', is.length);
   }]),
-  ['on a phone everything is as large as a finger', async (t) => {
+  ['on a phone everything is as large as a finger', { unless: (e) => e.browser !== 'chromium' && 'only Chromium can be told that fingers are used', run: async (t) => {
     const page = await t.env.open({ width: 390, height: 844, touch: true });
     for (const view of views) {
       await show(page, t.env.url, view);
@@ -143,14 +171,15 @@ export const tests = (env) => Object.fromEntries([
       })()`);
       t.equal(small, [], view);
     }
-  }],
-  ['nothing moves where little motion is wished', async (t) => {
+  } }],
+  ['nothing moves where little motion is wished', { unless: (e) => e.browser === 'webkit' && 'its driver cannot say what the person wishes', run: async (t) => {
     const page = await t.env.open({ reduced: true });
+    t.ok(await page.evaluate(() => matchMedia('(prefers-reduced-motion: reduce)').matches), 'the browser says so');
     for (const view of views) {
       await show(page, t.env.url, view);
       t.equal(await page.evaluate(() => document.getAnimations().filter((a) => a.effect.getComputedTiming().duration > 10).map((a) => `${a.animationName ?? a.transitionProperty} ${a.effect.target?.outerHTML.slice(0, 80)}`)), [], view);
     }
-  }],
+  } }],
   ['a view that is shown takes the focus, and the title', async (t) => {
     const page = await t.env.open();
     await show(page, t.env.url, 'ask');
