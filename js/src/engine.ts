@@ -103,14 +103,18 @@ export class Engine {
     return engine;
   }
 
-  async open(params: OpenParams, steering: Steering = {}): Promise<void> {
+  /** All of opening that reads no more than the files' headers: the GPU is tested, and its kernels begin to be compiled. */
+  async prepare(params: OpenParams, steering: Steering = {}): Promise<void> {
     const { exports } = this.wasm;
     await this.steer(steering, async () => {
-      let status = this.wasm.withText(JSON.stringify(params), (ptr, size) => exports.gw_open_begin(ptr, size));
-      if (status === Status.Ok) status = Status.Pending;
-      if (status === Status.Pending) status = await this.drive(() => exports.gw_open_step());
-      this.check(status);
+      this.check(this.wasm.withText(JSON.stringify(params), (ptr, size) => exports.gw_open_begin(ptr, size)));
+      this.check(await this.drive(() => exports.gw_open_prepare()));
     });
+  }
+
+  /** Loads the weights of what was prepared. */
+  async load(steering: Steering = {}): Promise<void> {
+    await this.steer(steering, async () => this.check(await this.drive(() => this.wasm.exports.gw_open_step())));
   }
 
   /** The engine reads from its files still. */
@@ -207,13 +211,18 @@ export class Engine {
   }
 
   close(): void {
-    if (this.closed) return;
-    this.closed = true;
     try {
-      this.wasm.exports.gw_close();
+      this.leave();
     } finally {
       void this.host.gpu?.close();
     }
+  }
+
+  /** Frees what the engine holds; the GPU stays open for another engine. */
+  leave(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.wasm.exports.gw_close();
   }
 
   private async steer<T>(steering: Steering, work: () => Promise<T>): Promise<T> {

@@ -1,7 +1,8 @@
 // One open model in the worker: device, engine, contexts, pictures; and opening it anew when the device is lost.
 
 import { chooseDevice, engineDtype, openTested, checkDtype } from './device.js';
-import { Engine, type EngineRequest, type Steering, type Threads } from './engine.js';
+import { EarlyStart, type Prepared } from './early.js';
+import { Engine, type EngineHost, type EngineRequest, type OpenParams, type Steering, type Threads } from './engine.js';
 import { GalagoError, abortError } from './errors.js';
 import type { Found } from './adapter.js';
 import type { Gpu } from './gpu.js';
@@ -60,12 +61,13 @@ export class Session {
     this.module(this.threaded(chosen.device)).catch(() => undefined);
     let found = chosen.found;
     this.device = chosen.device;
-    await this.obtain(job);
+    let prepared = await this.obtainEarly(found, job);
+    if (prepared === undefined) ({ found, device: this.device } = await chooseDevice(this.options, this.platform));
     for (;;) {
-      const failure = await this.start(found, job);
+      const failure = await this.start(found, job, prepared ?? null);
       if (failure === null) break;
       if (this.options.device === 'gpu') throw failure;
-      found = null;
+      found = prepared = null;
       const message = failure.message.replace(/\.$/, '');
       this.device = { type: 'cpu', name: 'CPU', reason: `On the CPU, because the GPU could not be used: ${message}.` };
       job.event({ status: 'notice', message: this.device.reason, device: this.device });
@@ -77,11 +79,40 @@ export class Session {
   }
 
   /** Downloads what is missing and opens the files. */
-  private async obtain(job: JobControl): Promise<void> {
+  private async obtain(job: JobControl, early?: EarlyStart): Promise<void> {
     if (isSynthetic(this.source)) return;
-    const options = { demoUrl: this.platform.models, ...this.options.source, dtype: this.options.dtype, signal: job.signal };
-    this.resolved ??= await resolve(this.source, options);
-    this.readers = await obtain(this.resolved, { ...options, progress: (e) => job.event(e) });
+    this.resolved ??= await this.resolve(job);
+    this.readers = await obtain(this.resolved, {
+      ...this.sourceOptions(job),
+      progress: (e) => job.event(e),
+      arrived: early && ((name, size, offset, bytes) => early.arrived(name, size, offset, bytes)),
+    });
+  }
+
+  private sourceOptions(job: JobControl) {
+    return { demoUrl: this.platform.models, ...this.options.source, dtype: this.options.dtype, signal: job.signal };
+  }
+
+  private resolve(job: JobControl): Promise<Resolved> {
+    return resolve(this.source, this.sourceOptions(job));
+  }
+
+  /** The same; the GPU is made ready meanwhile. Null where that was not begun, undefined where it failed: the adapter is then spent. */
+  private async obtainEarly(found: Found | null, job: JobControl): Promise<Prepared | null | undefined> {
+    // (A CPU that plays a GPU compiles for minutes what is used for seconds.)
+    if (!found || found.description.software || isSynthetic(this.source)) {
+      await this.obtain(job);
+      return null;
+    }
+    this.resolved = await this.resolve(job);
+    const early = new EarlyStart(found, this.resolved, this.openParams('gpu'), () => this.module(false), this.engineHost());
+    try {
+      await this.obtain(job, early);
+    } catch (e) {
+      this.leaving.push(early.close());
+      throw e;
+    }
+    return early.begun ? (await early.finish(this.readers)) ?? undefined : null;
   }
 
   private threaded(device: DeviceInfo): boolean {
@@ -112,8 +143,11 @@ export class Session {
   }
 
   /** Loads the model on the GPU that was found, or on the CPU. Null, or why the GPU cannot be used; other failures throw. */
-  private async start(found: Found | null, job: JobControl): Promise<GalagoError | null> {
-    if (found) {
+  private async start(found: Found | null, job: JobControl, prepared: Prepared | null = null): Promise<GalagoError | null> {
+    if (prepared) {
+      this.gpu = prepared.gpu;
+      this.engine = prepared.engine;
+    } else if (found) {
       const gpu = await openTested(found);
       if (typeof gpu === 'string') return new GalagoError('unsupported', `${found.description.name}: ${gpu}.`);
       this.gpu = gpu;
@@ -141,29 +175,32 @@ export class Session {
     }
   }
 
-  private async load(job: JobControl): Promise<void> {
+  private engineHost(): Omit<EngineHost, 'files' | 'gpu'> {
+    return { threads: this.threads ?? undefined, memoryAvailable: this.platform.memoryAvailable(), yield: () => this.platform.yield() };
+  }
+
+  private openParams(device: 'cpu' | 'gpu'): OpenParams {
     const { options, platform } = this;
-    this.engine = await Engine.create(await this.module(this.threads !== null), {
-      files: this.readers,
-      gpu: this.gpu,
-      threads: this.threads ?? undefined,
-      memoryAvailable: platform.memoryAvailable(),
-      yield: () => platform.yield(),
-    });
-    await this.engine.open(
-      {
-        name: isSynthetic(this.source) ? this.source : this.resolved!.main,
-        mmproj: this.resolved?.mmproj ?? null,
-        device: this.gpu ? 'gpu' : 'cpu',
-        dtype: engineDtype(options.dtype, this.resolved),
-        threads: this.threads ? Math.min(options.threads || platform.threads, platform.threads) : 1,
-        min_pixels: options.minPixels ?? 0,
-        max_pixels: options.maxPixels ?? 0,
-        memory_limit: options.memoryLimit ?? 0,
-        isa: options.isa ?? 'auto',
-      },
-      { signal: job.signal, progress: throttled(job) },
-    );
+    return {
+      name: isSynthetic(this.source) ? this.source : this.resolved!.main,
+      mmproj: this.resolved?.mmproj ?? null,
+      device,
+      dtype: engineDtype(options.dtype, this.resolved),
+      threads: this.threads ? Math.min(options.threads || platform.threads, platform.threads) : 1,
+      min_pixels: options.minPixels ?? 0,
+      max_pixels: options.maxPixels ?? 0,
+      memory_limit: options.memoryLimit ?? 0,
+      isa: options.isa ?? 'auto',
+    };
+  }
+
+  private async load(job: JobControl): Promise<void> {
+    const steering = { signal: job.signal, progress: throttled(job) };
+    if (!this.engine) {
+      this.engine = await Engine.create(await this.module(this.threads !== null), { ...this.engineHost(), files: this.readers, gpu: this.gpu });
+      await this.engine.prepare(this.openParams(this.gpu ? 'gpu' : 'cpu'), steering);
+    }
+    await this.engine.load(steering);
     if (!this.engine.holdsFiles()) this.closeFiles();
   }
 

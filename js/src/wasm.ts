@@ -15,6 +15,7 @@ export interface Exports {
   gw_text(): number;
   gw_text_size(): number;
   gw_open_begin(json: number, size: number): Status;
+  gw_open_prepare(): Status;
   gw_open_step(): Status;
   gw_model_info(): Status;
   gw_close(): void;

@@ -1,6 +1,7 @@
 /* Opening a model: from a name to weights on a backend. */
 #define _GNU_SOURCE
 #include "engine/device.h"
+#include "engine/opening.h"
 
 #include "base/filemap.h"
 #include <math.h>
@@ -184,7 +185,8 @@ struct galago_opening {
     device_choice *device;
     model_config config;   /* until there is a loader */
     model_options options;
-    model_loader *loader;  /* once the device is known to compute rightly */
+    bool is_prepared;      /* the device is known to compute rightly, and compiles */
+    model_loader *loader;  /* from then on */
     double spent_ms;
     char *path; /* for messages */
 };
@@ -255,19 +257,27 @@ galago_status galago_model_open_begin(const char *name, const galago_model_param
     return GALAGO_OK;
 }
 
+galago_status model_open_prepare(galago_opening *o, error *e)
+{
+    if (o->is_prepared) return GALAGO_OK;
+    galago_model *m = o->m;
+    galago_status s = device_test_step(o->device, m, e);
+    if (s) return s;
+    /* (Where a CPU plays the GPU each kernel takes seconds to compile: only those that are used.) */
+    if (!m->backend->is_software) model_rehearse(m->backend, m->weights, &o->config, o->options.dtype);
+    o->is_prepared = true;
+    return GALAGO_OK;
+}
+
 galago_status galago_model_open_step(galago_opening *o, galago_model **out, galago_error *e)
 {
     error_clear(e);
     *out = NULL;
     double started = time_ms();
     galago_model *m = o->m;
-    galago_status s = GALAGO_OK;
-    bool device_failed = !o->loader && (s = device_test_step(o->device, m, e));
-    if (!s && !o->loader) {
-        /* (Where a CPU plays the GPU each kernel takes seconds to compile: only those that are used.) */
-        if (!m->backend->is_software) model_rehearse(m->backend, m->weights, &o->config, o->options.dtype);
-        s = model_load_begin(m->backend, m->weights, &o->config, &o->options, &o->loader, e);
-    }
+    galago_status s = model_open_prepare(o, e);
+    bool device_failed = s != GALAGO_OK;
+    if (!s && !o->loader) s = model_load_begin(m->backend, m->weights, &o->config, &o->options, &o->loader, e);
     if (!s) s = model_load_step(o->loader, &m->network, e);
     o->spent_ms += time_ms() - started;
     if (s == GALAGO_PENDING) return s;

@@ -6,6 +6,7 @@
 #include "galago.h"
 
 #include "base/buf.h"
+#include "engine/opening.h"
 #include "wasm/host.h"
 #include "wasm/memory.h"
 #include "wasm/options.h"
@@ -102,6 +103,13 @@ EXPORT(gw_open_begin) galago_status gw_open_begin(const char *json, uint32_t siz
     if (!s) s = galago_model_open_begin(name, &params, &opening, e);
     arena_free(&a);
     return s;
+}
+
+/* What of opening reads no more than the files' headers; gw_open_step() goes on from there. */
+EXPORT(gw_open_prepare) galago_status gw_open_prepare(void)
+{
+    galago_error *e = begin_call();
+    return opening ? model_open_prepare(opening, e) : no_model();
 }
 
 EXPORT(gw_open_step) galago_status gw_open_step(void)

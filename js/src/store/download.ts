@@ -35,6 +35,7 @@ export interface Download {
   /** Keeps the record; called about twice a second. */
   save(record: FileRecord): Promise<void>;
   onBytes(loaded: number, total: number): void;
+  arrived(offset: number, bytes: Uint8Array): void;
 }
 
 /** The file is not the one whose beginning is here. */
@@ -320,6 +321,7 @@ export class FileDownload {
         for (let i = 0; i < part.ranges.length; i += 2) if (part.ranges[i]! > p) { q = Math.min(q, part.ranges[i]!); break; }
         const bytes = chunk.subarray(p - at, q - at);
         this.verifier.take(p, bytes);
+        this.d.arrived(p, bytes);
         const written = part.write(p, bytes);
         if (written) await written;
         p = q;

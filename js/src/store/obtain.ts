@@ -14,7 +14,12 @@ import type { FileRecord, Store } from './store.js';
 import type { ModelFile, ProgressEvent, Resolved, SourceOptions, SyncReader } from './types.js';
 import type { MakeHasher } from './verify.js';
 
-export type ObtainOptions = SourceOptions & { progress?(e: ProgressEvent): void };
+export type ObtainOptions = SourceOptions & {
+  progress?(e: ProgressEvent): void;
+  /** Bytes of a file of `size` bytes as they arrive, in any order; -1 = not known yet. They are the caller's for this call alone, and
+   * what the sums say of them is not known yet. */
+  arrived?(name: string, size: number, offset: number, bytes: Uint8Array): void;
+};
 
 interface Job {
   file: ModelFile;
@@ -95,6 +100,7 @@ async function fetchFile(store: Store, job: Job, net: Net, o: ObtainOptions, slo
           pieceSize: o.pieceSize ?? 8 << 20,
           save: (r) => putRecord(store, key, r),
           onBytes: (loaded, total) => progress.bytes(file.name, loaded, total),
+          arrived: (offset, bytes) => o.arrived?.(file.name, own.size, offset, bytes),
         }).run();
         await part.finish(own.size);
       } catch (e) {
