@@ -8,8 +8,9 @@ export interface NodeWorkerData {
   dawn: Int32Array;
 }
 export const DAWN_NONE = 0, DAWN_OPEN = 1, DAWN_CLOSED = 2;
-/** Milliseconds. Real devices take a few; one that is a CPU in truth finishes what it was given first. */
-const PATIENCE_MS = 10_000;
+/** Milliseconds. Real devices take a few, and some hundred while they compile kernels; one that is a CPU in truth finishes all that it
+ * was given first. */
+const PATIENCE_MS = 60_000;
 
 export function isQuit(message: unknown): boolean {
   return typeof message === 'object' && message !== null && 'galagoQuit' in message;
