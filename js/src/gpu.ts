@@ -11,6 +11,8 @@ const COMMAND_WORDS = 8, BINDING_WORDS = 3, CONSTANT_WORDS = 2, INFO_WORDS = 12,
 const MAX_QUERIES = 4096;
 /** Bytes of queue.writeBuffer that may wait unsubmitted before `progress` makes the device take them: they are copies in memory. */
 const WRITE_LIMIT = 64 << 20;
+/** Pipelines that a device compiles at once: as many as have a processor each on most machines. */
+const COMPILING = 8;
 
 interface Pipeline { object: GPUComputePipeline | null; layout: GPUBindGroupLayout | null; label: string; settled: boolean /* compiled or refused */ }
 interface Group { pipeline: number; bindings: Uint32Array; object: GPUBindGroup | null }
@@ -69,6 +71,9 @@ export class Gpu {
   private readonly reads = new Handles<Read>();
   private readonly modules = new Map<string, GPUShaderModule>();
   private readonly staging = new Map<number, GPUBuffer[]>();
+  /** Pipelines that the device was not asked for yet, and how many it is at. */
+  private readonly uncompiled: { pipeline: Pipeline; descriptor: GPUComputePipelineDescriptor }[] = [];
+  private compiling = 0;
   /** The pipeline that the engine waits for. */
   private awaited: Pipeline | null = null;
   private submitted = 0;
@@ -126,6 +131,7 @@ export class Gpu {
   /** Frees everything on the device. Resolves when it has nothing left to say: Dawn in Node.js must not be left before. */
   close(): Promise<void> {
     this.closed = true;
+    this.uncompiled.length = 0;
     return (this.ending ??= new Promise((resolve) => {
       this.settled = resolve;
       this.device.destroy();
@@ -201,6 +207,9 @@ export class Gpu {
       pipeline_ready: (p) => {
         const pipeline = this.pipelines.get(p!), ready = !pipeline || pipeline.settled || this.error !== null;
         this.awaited = ready ? null : pipeline;
+        // What is waited for goes first.
+        const at = ready ? -1 : this.uncompiled.findIndex((x) => x.pipeline === pipeline);
+        if (at > 0) this.uncompiled.unshift(...this.uncompiled.splice(at, 1));
         return ready ? 1 : 0;
       },
       group_create: (pipeline, bindings, n) => {
@@ -290,18 +299,28 @@ export class Gpu {
       module = this.device.createShaderModule({ label, code });
       this.modules.set(code, module);
     }
-    this.track(this.device.createComputePipelineAsync({ label, layout: 'auto', compute: { module, entryPoint: 'main', constants } })).then(
-      (object) => {
-        pipeline.object = object;
-        pipeline.settled = true;
-        this.notify();
-      },
-      (e: unknown) => {
-        pipeline.settled = true;
-        this.fail(Status.Internal, `Kernel ${label}: ${e instanceof Error ? e.message : String(e)}`);
-      },
-    );
+    this.uncompiled.push({ pipeline, descriptor: { label, layout: 'auto', compute: { module, entryPoint: 'main', constants } } });
+    this.compile();
     return handle;
+  }
+
+  /** Has the device compile what waits, a few at a time: what it was given it finishes, also after `close`. */
+  private compile(): void {
+    while (!this.closed && this.compiling < COMPILING && this.uncompiled.length > 0) {
+      const { pipeline, descriptor } = this.uncompiled.shift()!;
+      this.compiling++;
+      this.track(this.device.createComputePipelineAsync(descriptor)).then(
+        (object) => {
+          pipeline.object = object;
+        },
+        (e: unknown) => this.fail(Status.Internal, `Kernel ${pipeline.label}: ${e instanceof Error ? e.message : String(e)}`),
+      ).then(() => {
+        pipeline.settled = true;
+        this.compiling--;
+        this.compile();
+        this.notify();
+      });
+    }
   }
 
   private bindGroup(g: Group, pipeline: Pipeline): GPUBindGroup {
