@@ -32,7 +32,7 @@ ul{list-style:none}
 
 const controls = `
 button,summary{font:inherit;color:inherit}
-button{display:inline-flex;align-items:center;justify-content:center;gap:.45em;min-block-size:var(--target);padding-inline:1em;border:1px solid var(--line);border-radius:999px;background:var(--surface);font-weight:500;line-height:1.2;cursor:pointer;transition:background-color .12s,border-color .12s,opacity .12s}
+button{display:inline-flex;align-items:center;justify-content:center;gap:.45em;min-block-size:var(--target);padding-inline:1em;border:1px solid var(--line);border-radius:999px;background:var(--surface);font-weight:500;line-height:1.2;cursor:pointer;transition:background-color .12s,border-color .12s}
 button:hover{border-color:var(--muted)}
 button:active{background:var(--bg)}
 button.primary{background:var(--accent);border-color:var(--accent);color:var(--on-accent)}
