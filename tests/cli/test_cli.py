@@ -283,7 +283,7 @@ def test_run():
                          (b'[{"role":"user","content":"x"},{"role":"system","content":"y"},{"role":"user","content":"z"}]', 'system')]:
         expect(2, ['run', '--messages', path('bad.json', bad)], err=message)
     expect(2, ['run', '--prompt', 'word ' * 1000, '--ctx', '512'], err='--ctx')
-    expect(2, ['run', '--prompt', 'word ' * 3000], err='at most 4096')
+    expect(2, ['run', '--prompt', 'word ' * 5000], err='at most 4096')
     expect(2, ['run', '--prompt', ''], err='empty')
     expect(2, ['run', '--prompt', 'x', '--image', 'none.jpg'], err='none.jpg')
 
@@ -384,11 +384,12 @@ def test_eval():
 
 
 def test_demo_model():
-    """The trained weights still answer as well as when they were shipped: 92, 82 and 98 % of 50 each; 70 % leaves room for chance."""
+    """The trained weights still answer as well as when they were shipped: 84, 98 and 98 % of 50 each, 4 % of characters wrong."""
     j = json.loads(expect(0, ['eval', '--json', 'tests/data/demo_eval'], timeout=300)[0])
     scores = {t['task']: t for t in j['tasks']}
     for task in ['count', 'colour', 'shape']:
         check(scores[task]['items'] == 50 and scores[task]['score'] >= 0.7, f'{task}: {scores[task]["score"]}')
+    check(scores['read']['items'] == 30 and scores['read']['score'] <= 0.1, f'character error rate {scores["read"]["score"]}')
 
 
 def test_gallery():

@@ -6,7 +6,7 @@ import { root } from '../harness/server.mjs';
 
 const png = (n) => readFileSync(path.join(root, `models/demo/samples/shapes-${n}.png`));
 const size = 'width="200" height="200"';
-const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="256" height="256"><rect width="256" height="256" fill="#eee"/><circle cx="128" cy="128" r="60" fill="#d22"/></svg>';
+const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="256" height="256"><rect width="256" height="256" fill="#eee"/><circle cx="72" cy="128" r="40" fill="#d22"/><rect x="148" y="92" width="72" height="72" fill="#22c"/></svg>';
 
 /** `other`: the address of the second server. */
 const pages = (other) => ({

@@ -16,7 +16,7 @@ export async function after() {
 }
 
 const native = async (t, n) => (await expected(t.env, [`shapes-${n}.png`])).text;
-const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="256" height="256"><rect width="256" height="256" fill="#eee"/><circle cx="128" cy="128" r="60" fill="#d22"/></svg>';
+const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="256" height="256"><rect width="256" height="256" fill="#eee"/><circle cx="72" cy="128" r="40" fill="#d22"/><rect x="148" y="92" width="72" height="72" fill="#22c"/></svg>';
 const small = svg.replace('width="256" height="256"', 'width="64" height="64" viewBox="0 0 256 256"');
 const dataUrl = async (t, path, type) => `data:${type};base64,${btoa(String.fromCharCode(...(await bytes(t.env, path))))}`;
 

@@ -112,7 +112,7 @@ export const tests = {
 
   'svg with a size': {
     run: async (t) => {
-      const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="256" height="256"><rect width="256" height="256" fill="#eee"/><circle cx="128" cy="128" r="60" fill="#d22"/></svg>';
+      const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="256" height="256"><rect width="256" height="256" fill="#eee"/><circle cx="72" cy="128" r="40" fill="#d22"/><rect x="148" y="92" width="72" height="72" fill="#22c"/></svg>';
       const [{ generated_text }] = await vl(await loaded(`data:image/svg+xml,${encodeURIComponent(svg)}`), { prompt, max_new_tokens: 40 });
       t.match(generated_text, /red circle/i);
     },
