@@ -9,6 +9,9 @@ import { model } from '../model.js';
 import type { View } from '../router.js';
 import { generation, modelOptions, settings } from '../settings.js';
 
+/** Pictures to try, in samples/; the texts ask.sample_1 and on say what they show. */
+const SAMPLES = ['shapes-1', 'receipt', 'emoji', 'chart'];
+
 /** The element speaks English by itself; its other languages lie beside the page's. */
 async function elementTexts(): Promise<Partial<AssistantTexts>> {
   const language = currentLanguage();
@@ -87,7 +90,7 @@ export function mount(root: HTMLElement): View {
     texts = await elementTexts();
     if (!assistant) return;
     assistant.texts = asTaught(texts);
-    assistant.samples = [1, 2, 3].map((n) => ({ src: `./samples/shapes-${n}.png`, name: `shapes-${n}.png`, alt: t(`ask.sample_${n}`) }));
+    assistant.samples = SAMPLES.map((name, i) => ({ src: `./samples/${name}.png`, name: `${name}.png`, alt: t(`ask.sample_${i + 1}`) }));
   }
 
   async function make(): Promise<void> {
