@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { cache, obtain, resolve } from '../../build/store/index.js';
 import { bytesAsked, closeAll, contentOf, contentRequests, madeBytes, putPair, setUp, sha256 } from './helpers.mjs';
 
@@ -83,6 +84,8 @@ test('downloads', async (t) => {
     const kept = (await cache.list({ cacheDir }))[0];
     assert.equal(kept.complete, false);
     assert.ok(kept.loaded >= 64 << 10, `${kept.loaded} bytes were kept`);
+    // Requests that were under way when the download gave up reach the hub after that; they are not the next load's.
+    await sleep(200);
     hub.reset();
     check(await load());
     assert.ok(bytesAsked(hub) <= SIZE + 150_000 - kept.loaded, 'kept bytes were fetched again');
