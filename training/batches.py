@@ -31,6 +31,8 @@ SHARES = {data.READING: (0.15, 0.5), data.SHAPES: (0.09, 0.15), data.SCENES: (0.
 # Share of the batches while the tower learns alone: what has many letters.
 TOWER = {data.READING: 0.25, data.SHAPES: 0.06, data.SCENES: 0.16, data.PARAGRAPHS: 0.2, data.DOCUMENTS: 0.12, data.PAGES: 0.13, data.CHARTS: 0.08}
 LONG = (data.PARAGRAPHS, data.PAGES)  # families whose answers are whole texts
+# Questions about one picture in training: its tokens are most of the cost, a question with its answer comes on top.
+QUESTIONS = {data.SHAPES: 4, data.SCENES: 4, data.DOCUMENTS: 5, data.CHARTS: 5}
 READING_PLACES = 64  # places of a cell's first character that the marks' head tells apart
 
 
@@ -41,7 +43,8 @@ def longest_answer(task):
 
 # pictures: u8 [B, H, W, 3]  marks: u8 [B, cells, MARKS]  damage: i64 [B, 4] (blur, noise, grey, jpeg)  ids: i64 [B, T]
 # at: i64 [n], places in B*T whose state predicts the n tokens `want`; at_next: i64 [n], the same in B*(T-1) for the MTP layer
-Batch = collections.namedtuple('Batch', 'task height width pictures marks damage ids at at_next want')
+# share: f32 [n], what each of them weighs, all together 1 (see shares_of)
+Batch = collections.namedtuple('Batch', 'task height width pictures marks damage ids at at_next want share')
 
 
 class Text:
@@ -55,7 +58,9 @@ class Text:
         self.head = self.enc('<|im_start|>user\n<|vision_start|>')
         self.vision_end = self.id('<|vision_end|>')
         self.pad = self.id('<|image_pad|>')
-        self.tail = self.enc('<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n')
+        self.turn = self.enc('\n<|im_start|>user\n')
+        self.reply = self.enc('<|im_end|>\n<|im_start|>assistant\n')
+        self.tail = self.reply + self.enc('<think>\n\n</think>\n\n')
         self.end = self.id('<|im_end|>')
         self.prompts, self.answers = {}, {}
         sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'tools', 'reference'))
@@ -66,12 +71,28 @@ class Text:
     def enc(self, s):
         return self.t.encode(s, add_special_tokens=False).ids
 
-    def prompt(self, text, n_image):
+    def question(self, text):
         if text not in self.prompts:
             if len(self.prompts) > 20000:
                 self.prompts.clear()
             self.prompts[text] = self.enc(text)
-        return self.head + [self.pad] * n_image + [self.vision_end] + self.prompts[text] + self.tail
+        return self.prompts[text]
+
+    def prompt(self, text, n_image):
+        return self.head + [self.pad] * n_image + [self.vision_end] + self.question(text) + self.tail
+
+    def conversation(self, asked, n_image, bare):
+        """Several questions about one picture, one turn each.  asked: [(prompt, answer)]  ->  ids, [(start, end)] of the answers
+
+        bare: for all turns but the last, whether the empty block of thoughts is left out. A finished turn is rendered without it (the
+        history of a chat), one that is being answered with it; here a turn is both.
+        """
+        ids, spans = self.head + [self.pad] * n_image + [self.vision_end], []
+        for i, (prompt, answer) in enumerate(asked):
+            ids = ids + (self.turn if i else []) + self.question(prompt) + (self.reply if i + 1 < len(asked) and bare[i] else self.tail)
+            spans.append((len(ids), len(ids) + len(answer)))
+            ids = ids + answer
+        return ids, spans
 
     def answer(self, text):
         """What is copied from the picture letter by letter, so that reading is copying; the rest in the vocabulary's pieces."""
@@ -92,35 +113,46 @@ class Text:
                       vision_end=self.vision_end, eos=self.id('<|endoftext|>'), **sizes)
 
 
-def make_batch(generator, text, task, H, W, size, seed, index):
-    """`size` pictures with marks; returns (Batch, items), an item being (task, prompt, answer)."""
+def shares_of(lengths):
+    """What each token of the answers weighs: one of n tokens counts as the root of n, so that a word that takes looking (yes, left, 3) is not
+    lost beside sentences."""
+    share = np.concatenate([np.full(n, n ** -0.5, np.float32) for n in lengths])
+    return share / share.sum()
+
+
+def make_batch(generator, text, task, H, W, size, seed, index, most=1):
+    """`size` pictures with marks, up to `most` questions about each; returns (Batch, items), an item being (task, prompt, answer) of the first."""
     n_image = H * W // 1024
+    rng = np.random.default_rng((seed, index))
     pictures = np.empty((size, H, W, 3), np.uint8)
     marks = np.empty((size, H // 32, W // 32, data.MARKS), np.uint8)
     damage = np.zeros((size, 4), np.int64)
-    items, rows, starts = [], [], []
+    items, rows, spans = [], [], []
     while len(rows) < size:
         i = len(rows)
-        item = generator.make(seed, index, task, pictures[i], marks[i])
+        asked = generator.ask(seed, index, task, pictures[i], marks[i], most)
         index += 1
-        p, a = text.prompt(item[1], n_image), text.answer(item[2])
-        if len(a) > longest_answer(task) or not data.plain(item[2]).strip():
+        turns = [(prompt, text.answer(answer)) for _, prompt, answer in asked]
+        if any(len(a) > longest_answer(task) for _, a in turns) or not all(data.plain(answer).strip() for *_, answer in asked):
             continue
         damage[i] = generator.damage
-        items.append((item[0], item[1], data.plain(item[2])))
-        rows.append(p + a)
-        starts.append(len(p))
+        items.append((*asked[0][:2], data.plain(asked[0][2])))
+        row, where = text.conversation(turns, n_image, rng.random(len(turns)) < 0.5)
+        rows.append(row)
+        spans.append(where)
     T = -(-max(map(len, rows)) // 8) * 8
     ids = np.full((size, T), text.end, np.int64)
-    at, at_next = [], []
-    for i, (row, start) in enumerate(zip(rows, starts)):
+    at, at_next, lengths = [], [], []
+    for i, (row, where) in enumerate(zip(rows, spans)):
         ids[i, :len(row)] = row
-        q = np.arange(start, len(row))
-        at.append(i * T + q - 1)
-        at_next.append(i * (T - 1) + q - 2)
+        for start, end in where:
+            q = np.arange(start, end)
+            at.append(i * T + q - 1)
+            at_next.append(i * (T - 1) + q - 2)
+            lengths.append(end - start)
     at, at_next = np.concatenate(at), np.concatenate(at_next)
     want = ids.reshape(-1)[at + 1]
-    tensors = [torch.from_numpy(x) for x in (pictures, marks.reshape(size, n_image, data.MARKS), damage, ids, at, at_next, want)]
+    tensors = [torch.from_numpy(x) for x in (pictures, marks.reshape(size, n_image, data.MARKS), damage, ids, at, at_next, want, shares_of(lengths))]
     return Batch(task, H, W, *tensors), items
 
 
@@ -128,7 +160,7 @@ def batch_size(task, H, W, tokens):
     """Pictures of a batch, for about `tokens` tokens, patches counted a half."""
     longest = {data.READING: min(46, W // 11) * (1 if H < 128 else 2), data.PARAGRAPHS: H * W // 460, data.PAGES: H * W // 600,
                data.DOCUMENTS: 110, data.CHARTS: 90}.get(task, 60)
-    length = 40 + H * W // 1024 + min(longest, longest_answer(task))
+    length = 40 + H * W // 1024 + min(longest, longest_answer(task)) + 40 * (QUESTIONS.get(task, 1) - 1)
     return max(8, tokens // (length + H * W // 512) // 8 * 8)
 
 
@@ -178,6 +210,6 @@ class Series(torch.utils.data.IterableDataset):
         while True:
             task, H, W, level, size = self.plan(n)
             generator.options(level, True)
-            batch, _ = make_batch(generator, text, task, H, W, size, self.seed * 64 + self.rank, n * 8192)
+            batch, _ = make_batch(generator, text, task, H, W, size, self.seed * 64 + self.rank, n * 8192, QUESTIONS.get(task, 1))
             yield batch
             n += info.num_workers if info else 1

@@ -42,7 +42,7 @@ def library(path=None):
     lib.pictures_open.argtypes = [ctypes.c_char_p, ctypes.c_int]
     lib.pictures_options.argtypes = [ctypes.c_void_p, ctypes.c_double, ctypes.c_bool]
     lib.pictures_sprites.argtypes = [ctypes.c_void_p]
-    lib.pictures_make.argtypes = [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_int, ctypes.POINTER(Image), ctypes.POINTER(Item)]
+    lib.pictures_ask.argtypes = [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_int, ctypes.POINTER(Image), ctypes.POINTER(Item), ctypes.c_int]
     global CHARACTERS
     CHARACTERS = 96 + len(ctypes.string_at(ctypes.addressof(ctypes.c_char.in_dll(lib, 'pictures_letters'))).decode())
     return lib
@@ -60,25 +60,31 @@ class Generator:
         self.lib, self.handle = lib, lib.pictures_open(assets.encode(), split)
         if not self.handle:
             raise RuntimeError(f'{assets}: fonts or words are missing; run training/make_assets.py')
-        self.item = Item()
+        self.items = (Item * 1)()
 
     def options(self, level=1.0, clean=False):
         """level: 0 (single large letters) to 1 (what is measured); clean: blur and noise are left to the caller."""
         self.lib.pictures_options(self.handle, level, clean)
 
-    def make(self, seed, index, task, array, marks=None):
-        """Draws into `array` [H, W, 3] u8 and tells `marks` [H/32, W/32, 16] u8; returns (task, prompt, answer).
+    def ask(self, seed, index, task, array, marks=None, most=1):
+        """Draws into `array` [H, W, 3] u8 and tells `marks` [H/32, W/32, MARKS] u8; returns up to `most` (task, prompt, answer), no two prompts alike.
 
         self.damage is then (blur, noise, grey, jpeg) of the picture. What is copied stands between COPIED in the answer (see plain).
         self.style is the style of its emoji, -1 without.
         """
-        item = self.item
         assert array.dtype == 'uint8' and array.flags.c_contiguous and array.ndim == 3 and array.shape[2] == 3, array.shape
         if marks is not None:
             want = (array.shape[0] // CELL, array.shape[1] // CELL, MARKS)
             assert marks.dtype == 'uint8' and marks.flags.c_contiguous and marks.shape == want, (marks.shape, want)
+        if len(self.items) < most:
+            self.items = (Item * most)()
         image = Image(array.shape[1], array.shape[0], array.ctypes.data, marks.ctypes.data if marks is not None else None)
-        self.lib.pictures_make(self.handle, seed, index, task, ctypes.byref(image), ctypes.byref(item))
+        n = self.lib.pictures_ask(self.handle, seed, index, task, ctypes.byref(image), self.items, most)
+        item = self.items[0]
         self.style = item.style
         self.damage = item.blur, item.noise, item.grey, item.jpeg
-        return item.task.decode(), item.prompt.decode(), item.answer.decode()
+        return [(i.task.decode(), i.prompt.decode(), i.answer.decode()) for i in self.items[:n]]
+
+    def make(self, seed, index, task, array, marks=None):
+        """As ask, the first question alone."""
+        return self.ask(seed, index, task, array, marks)[0]

@@ -55,17 +55,17 @@ def marks_loss(head, rows, marks, task):
 
 
 def answer_loss(model, h, e, cos, sin, batch, with_next):
-    """Mean cross entropy over the answers' tokens, share of right ones, and the MTP layer's cross entropy and share (0 when it is left out)."""
+    """Cross entropy of the answers' tokens, weighed by batch.share; share of right ones, and the MTP layer's cross entropy and share (0 when it is left out)."""
     B, T = batch.ids.shape
     assert h.shape[:2] == (B, T), (h.shape, batch.ids.shape)
     logits = model.logits(h.reshape(B * T, -1)[batch.at]).float()
-    main = F.cross_entropy(logits, batch.want)
+    main = (F.cross_entropy(logits, batch.want, reduction='none') * batch.share).sum()
     right = (logits.detach().argmax(-1) == batch.want).float().mean()
     ahead = ahead_right = torch.zeros((), device=h.device)
     if with_next:
         m = model.predict_next(h, e, cos, sin)
         assert m.shape[:2] == (B, T - 1), (m.shape, B, T)
         logits = model.logits(m.reshape(B * (T - 1), -1)[batch.at_next]).float()
-        ahead = F.cross_entropy(logits, batch.want)
+        ahead = (F.cross_entropy(logits, batch.want, reduction='none') * batch.share).sum()
         ahead_right = (logits.detach().argmax(-1) == batch.want).float().mean()
     return main, right, ahead, ahead_right

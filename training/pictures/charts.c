@@ -292,6 +292,7 @@ void make_chart(pictures *p, pictures_image *im, pictures_item *out)
         ground(p, im, c.paper, false);
         if (!(c.kind == PIE ? draw_pie : draw_axes)(p, im, &c, s)) continue;
         ask(p, &c, out);
+        for (int i = 0; i < p->n_more; i++) ask(p, &c, &p->more[i]);
         return;
     }
     told(out, "chart", "Is this a chart?", "No");

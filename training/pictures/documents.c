@@ -221,6 +221,7 @@ void make_document(pictures *p, pictures_image *im, pictures_item *out)
             make_up(p, d, im->height);
             done = lay_out(p, im, d);
             if (done) ask_document(p, d, out);
+            for (int i = 0; done && !p->whole && i < p->n_more; i++) ask_document(p, d, &p->more[i]);
         }
         if (done) break;
     }

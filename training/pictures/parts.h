@@ -51,6 +51,8 @@ struct pictures {
     glyph *glyphs;
     uint8_t *glyph_bytes;
     size_t glyph_used;
+    pictures_item *more; /* other questions about the picture, for families that have several; out of `out` */
+    int n_more;
 };
 
 /* ---- pictures.c: random numbers ---- */

@@ -121,8 +121,8 @@ void pictures_options(pictures *p, double level, bool clean)
 
 int pictures_sprites(const pictures *p) { return p->n_sprites; }
 
-void pictures_make(pictures *p, uint64_t seed, uint64_t index, int task, pictures_image *im,
-                   pictures_item *out)
+/* Draws and asks; p->more is filled where the family has more questions than one. */
+static void make(pictures *p, uint64_t seed, uint64_t index, int task, pictures_image *im, pictures_item *out)
 {
     p->rng = seed * 0xD1342543DE82EF95ull + index * 0x2545F4914F6CDD1Dull + (uint64_t)p->split;
     for (int i = 0; i < 4; i++) next(p);
@@ -148,4 +148,20 @@ void pictures_make(pictures *p, uint64_t seed, uint64_t index, int task, picture
     }
     /* Small letters bear less. */
     damage(p, im, out, task >= PICTURES_PARAGRAPHS ? 0.5 : 1);
+}
+
+int pictures_ask(pictures *p, uint64_t seed, uint64_t index, int task, pictures_image *im, pictures_item *out,
+                 int most)
+{
+    p->more = out + 1, p->n_more = most - 1;
+    for (int i = 1; i < most; i++) memset(&out[i], 0, offsetof(pictures_item, answer) + 1);
+    make(p, seed, index, task, im, out);
+    p->more = NULL, p->n_more = 0;
+    int n = 1;
+    for (int i = 1; i < most; i++) {
+        bool fresh = out[i].answer[0];
+        for (int j = 0; j < n; j++) fresh &= strcmp(out[i].prompt, out[j].prompt) != 0;
+        if (fresh && n++ != i) out[n - 1] = out[i];
+    }
+    return n;
 }

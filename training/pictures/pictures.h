@@ -69,8 +69,10 @@ void pictures_close(pictures *p);
 void pictures_options(pictures *p, double level, bool clean);
 /* How many emoji there are. */
 int pictures_sprites(const pictures *p);
-/* Draws picture `index` of the series `seed` over the whole of `im` and fills `out`. */
-void pictures_make(pictures *p, uint64_t seed, uint64_t index, int task, pictures_image *im,
-                   pictures_item *out);
+/* Draws picture `index` of the series `seed` over the whole of `im` and fills `out` with up to `most` questions
+ * about it, no two alike; returns how many there are. The picture and the first question do not depend on
+ * `most`. Style and damage are told in out[0] alone. */
+int pictures_ask(pictures *p, uint64_t seed, uint64_t index, int task, pictures_image *im, pictures_item *out,
+                 int most);
 
 #endif

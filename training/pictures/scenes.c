@@ -109,6 +109,22 @@ static rgb paper_colour(pictures *p)
     return vary(p, (rgb){110, 110, 120}, 40);
 }
 
+static void ask_scene(pictures *p, const scene *s, int style, bool mono, pictures_item *out)
+{
+    for (int tries = 0; tries < 30; tries++) {
+        if (s->n == 1 && s->across == 1)
+            ask_one(p, s, style, out);
+        else if (!ask_several(p, s, style, out))
+            continue;
+        if (mono && (strstr(out->prompt, "colour is") || strstr(out->prompt, "color is")) &&
+            strcmp(out->task, "absent"))
+            continue;
+        return;
+    }
+    told(out, "describe", "Describe this image.", NULL);
+    describe_scene(p, s, out->answer, sizeof out->answer);
+}
+
 void make_scene(pictures *p, pictures_image *im, pictures_item *out)
 {
     scene s = {.n = 1, .across = 1, .down = 1};
@@ -132,18 +148,8 @@ void make_scene(pictures *p, pictures_image *im, pictures_item *out)
                     l.grey > 0 || !sprite_has_colour(p, style, t->name) ? -1 : p->sprites[t->name].colour);
         sprite_draw(p, im, style, t->name, t->x, t->y, t->size, &own);
     }
-    for (int tries = 0; tries < 30; tries++) {
-        if (s.n == 1 && s.across == 1)
-            ask_one(p, &s, style, out);
-        else if (!ask_several(p, &s, style, out))
-            continue;
-        /* What is drawn without its colours is not asked about them. */
-        bool mono = l.grey > 0 || !p->coloured[style];
-        if (mono && (strstr(out->prompt, "colour is") || strstr(out->prompt, "color is")) &&
-            strcmp(out->task, "absent"))
-            continue;
-        return;
-    }
-    told(out, "describe", "Describe this image.", NULL);
-    describe_scene(p, &s, out->answer, sizeof out->answer);
+    /* What is drawn without its colours is not asked about them. */
+    bool mono = l.grey > 0 || !p->coloured[style];
+    ask_scene(p, &s, style, mono, out);
+    for (int i = 0; i < p->n_more; i++) ask_scene(p, &s, style, mono, &p->more[i]);
 }

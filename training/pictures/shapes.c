@@ -191,10 +191,21 @@ static void ask(pictures *p, const object *o, int n, pictures_item *out)
     snprintf(out->answer, sizeof out->answer, "%d", n);
 }
 
-void make_shapes(pictures *p, pictures_image *im, pictures_item *out)
+static void describe_or_ask(pictures *p, const object *o, int n, pictures_item *out)
 {
     static const char *const prompts[] = {"Describe this image.", "What is in this image?",
                                           "Describe the picture.", "What do you see?"};
+    if (chance(p, 0.4)) {
+        snprintf(out->task, sizeof out->task, "describe");
+        snprintf(out->prompt, sizeof out->prompt, "%s", prompts[chance(p, 0.6) ? 0 : below(p, 4)]);
+        describe(o, n, out->answer, sizeof out->answer);
+    } else {
+        ask(p, o, n, out);
+    }
+}
+
+void make_shapes(pictures *p, pictures_image *im, pictures_item *out)
+{
     rgb paper = chance(p, 0.6) ? vary(p, (rgb){235, 235, 235}, 20) : any_colour(p);
     object o[9];
     int cells[9] = {0, 1, 2, 3, 4, 5, 6, 7, 8}, n = 1 + below(p, 6);
@@ -234,11 +245,6 @@ void make_shapes(pictures *p, pictures_image *im, pictures_item *out)
         mark_object(im, x->x, x->y, x->shape, x->colour);
         draw_object(im, x, vary(p, colours[x->colour].c, 14), outline && x->shape != 7 && x->shape != 4);
     }
-    if (chance(p, 0.4)) {
-        snprintf(out->task, sizeof out->task, "describe");
-        snprintf(out->prompt, sizeof out->prompt, "%s", prompts[chance(p, 0.6) ? 0 : below(p, 4)]);
-        describe(o, n, out->answer, sizeof out->answer);
-    } else {
-        ask(p, o, n, out);
-    }
+    describe_or_ask(p, o, n, out);
+    for (int i = 0; i < p->n_more; i++) ask(p, o, n, &p->more[i]);
 }
