@@ -18,6 +18,9 @@
 //   delay: ms      before the answer begins
 // The same can be asked for in one address: ?fault={"drop":100}.
 //
+// Who is stopped may have sent requests that reach the hub when a test has begun anew. Large files are therefore redirected to addresses
+// that name the reset they belong to: a request for an older one is answered, but neither logged nor met by a fault.
+//
 // node server.mjs [--port n] runs it alone and prints its address.
 import { createServer } from 'node:http';
 import { createHash } from 'node:crypto';
@@ -55,7 +58,7 @@ const exposed = 'X-Repo-Commit, X-Error-Code, X-Error-Message, ETag, Link, Accep
 export async function startHub({ port = 0 } = {}) {
   const repos = new Map(); // "owner/name" -> {token, commit, files: Map(path -> file)}
   const plain = new Map();
-  let faults = [], log = [];
+  let faults = [], log = [], resets = 0;
   const others = []; // hubs that tests asked for, closed with this one
   const sockets = new Set();
 
@@ -74,7 +77,7 @@ export async function startHub({ port = 0 } = {}) {
     if (c.remove) return { removed: (c.remove.repo ? repoOf(c.remove.repo).files : plain).delete(c.remove.path) };
     if (c.repo) { repoOf(c.repo.id).token = c.repo.token; return {}; }
     if (c.fault) { faults.push({ times: 1, skip: 0, ...c.fault }); return {}; }
-    if (c.reset) { faults = []; log = []; return {}; }
+    if (c.reset) { faults = []; log = []; resets++; return {}; }
     if (c.hub) {
       const other = await startHub();
       others.push(other);
@@ -168,9 +171,15 @@ export async function startHub({ port = 0 } = {}) {
       for await (const part of request) parts.push(part);
       return response.writeHead(200, { ...cors, 'content-type': 'application/json' }).end(JSON.stringify(await control(JSON.parse(Buffer.concat(parts)))));
     }
-    log.push({ method: request.method, path: decodeURIComponent(url.pathname), range: request.headers.range, authorization: request.headers.authorization, origin: origin === hub.cdnUrl ? 'cdn' : 'hub' });
-    const fault = faultsFor(request, url);
-    if (fault.delay) await new Promise((go) => setTimeout(go, fault.delay));
+    const late = url.searchParams.has('after') && Number(url.searchParams.get('after')) !== resets;
+    if (!late) log.push({ method: request.method, path: decodeURIComponent(url.pathname), range: request.headers.range, authorization: request.headers.authorization, origin: origin === hub.cdnUrl ? 'cdn' : 'hub' });
+    const fault = late ? {} : faultsFor(request, url);
+    if (fault.delay) {
+      await new Promise((go) => {
+        const timer = setTimeout(go, fault.delay);
+        response.once('close', () => (clearTimeout(timer), go())); // nobody waits any more
+      });
+    }
     if (fault.status) return plainAnswer(response, fault.status, `fault ${fault.status}`, fault.retryAfter !== undefined ? { 'retry-after': String(fault.retryAfter) } : {});
     if (fault.loop) return plainAnswer(response, 302, '', { location: request.url });
 
@@ -203,7 +212,7 @@ export async function startHub({ port = 0 } = {}) {
       if (file.bytes.length < LARGE) return sendFile(request, response, file, fault, linked);
       return plainAnswer(response, 302, '', {
         ...linked, 'x-linked-size': String(file.bytes.length), 'x-linked-etag': `"${file.sha256}"`,
-        location: `${hub.cdnUrl}/cdn/${m[1]}/${m[3].split('/').map(encodeURIComponent).join('/')}?signature=${Date.now()}${url.searchParams.has('fault') ? `&${url.searchParams}` : ''}`,
+        location: `${hub.cdnUrl}/cdn/${m[1]}/${m[3].split('/').map(encodeURIComponent).join('/')}?signature=${Date.now()}&after=${resets}${url.searchParams.has('fault') ? `&${url.searchParams}` : ''}`,
       });
     }
     if ((m = /^\/plain\/(.+)$/.exec(path))) {

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { cache, obtain, resolve } from '../../build/store/index.js';
 import { bytesAsked, closeAll, contentOf, contentRequests, madeBytes, putPair, setUp, sha256 } from './helpers.mjs';
 
@@ -84,8 +83,6 @@ test('downloads', async (t) => {
     const kept = (await cache.list({ cacheDir }))[0];
     assert.equal(kept.complete, false);
     assert.ok(kept.loaded >= 64 << 10, `${kept.loaded} bytes were kept`);
-    // Requests that were under way when the download gave up reach the hub after that; they are not the next load's.
-    await sleep(200);
     hub.reset();
     check(await load());
     assert.ok(bytesAsked(hub) <= SIZE + 150_000 - kept.loaded, 'kept bytes were fetched again');
@@ -93,15 +90,13 @@ test('downloads', async (t) => {
 
   await t.test('a stalled answer is repeated from where it stood', async () => {
     hub.addFault({ match: 'cdn/lab/tiny/tiny', stall: 20_000, times: 2 });
-    check(await load({ stallTimeout: 150 }));
+    check(await load({ stallTimeout: 1000 })); // long enough that a busy machine is no stall
     assert.ok(contentRequests(hub).some((l) => l.startsWith('bytes=20000-')));
   });
 
   await t.test('an answer that never begins is a stall too', async () => {
-    hub.addFault({ match: 'cdn/lab/tiny/tiny', delay: 3000, times: 1 });
-    const began = Date.now();
-    check(await load({ stallTimeout: 150 }));
-    assert.ok(Date.now() - began < 2500);
+    hub.addFault({ match: 'cdn/lab/tiny/tiny', delay: 600_000, times: 1 });
+    check(await load({ stallTimeout: 1000 }));
   });
 
   await t.test('a truncated answer is completed', async () => {
