@@ -14,8 +14,9 @@ export async function after() {
   await vl.dispose();
 }
 
-// On software GPUs the first picture takes minutes, since pipelines are compiled, and each further one half a minute.
-const few = /png_rgb8/;
+// On software GPUs the first picture takes minutes, since pipelines are compiled, and each further one half a minute. This one is small, and
+// no word of its answer has a rival: sums of another order move a logit by 0.1 and more where activations are rounded to 8 bits.
+const few = /demo_eval\/004/;
 const short = 12;
 
 export async function tests(env) {
