@@ -21,7 +21,6 @@ import argparse
 import io
 import json
 import os
-import re
 import sys
 
 import numpy as np
@@ -82,39 +81,20 @@ def answers_of(task, answer):
     return list(dict.fromkeys([answer, name, f'{"an" if name[0] in "aeiou" and not name.startswith("uni") else "a"} {name}']))
 
 
-def places(answer, marks, line):
-    """The answer and, where it names a side of one that lies in a corner of the picture, that corner too.
-
-    The generator tells places by the grid that its scene was laid out on: of two side by side one is "left", however high it lies.
-    """
-    said = re.search(r'\b(left|right|top|bottom)\.?$', answer)
-    if not said or re.search(r'(top|bottom) (left|right)\.?$', answer):
-        return [answer]
-    rows, columns = (marks[..., data.SPRITE] == line + 1).nonzero()
-    across = said[1] in ('top', 'bottom')
-    at = (columns[0] + 0.5) / marks.shape[1] if across else (rows[0] + 0.5) / marks.shape[0]
-    side = ('left', None, 'right') if across else ('top', None, 'bottom')
-    side = side[int(at * 3)]
-    corner = side and (f'{said[1]} {side}' if across else f'{side} {said[1]}')
-    return [answer, answer[:said.start()] + corner + answer[said.end(1):]] if corner else [answer]
-
-
-def set_items(generator, things, name, seed, count):
-    """Yields (pixels, JPEG quality, task, metric, prompt, accepted answers); the families of a set take turns. things: names of the emoji."""
+def set_items(generator, name, seed, count):
+    """Yields (pixels, JPEG quality, task, metric, prompt, accepted answers); the families of a set take turns."""
     metric, families, tasks = SETS[name]
     index, got = [0] * len(families), 0
     while got < count:
         k = got % len(families)
         family, sizes = families[k]
         height, width = sizes[index[k] % len(sizes)]
-        pixels, marks = np.zeros((height, width, 3), np.uint8), np.zeros((height // data.CELL, width // data.CELL, data.MARKS), np.uint8)
-        task, prompt, answer = generator.make(seed * 64 + 8 * list(SETS).index(name) % 61 + k, index[k], family, pixels, marks)
+        pixels = np.zeros((height, width, 3), np.uint8)
+        task, prompt, answer = generator.make(seed * 64 + 8 * list(SETS).index(name) % 61 + k, index[k], family, pixels)
         index[k] += 1
         answer = data.plain(answer)
         if not answer.strip() or (tasks and task not in tasks) or (name == 'line' and '\n' in answer):
             continue
-        if task == 'invoice' and re.match(r'How much is the |What is the price of ', prompt):
-            continue  # of a row with a price and an amount either may be meant
         got += 1
         shown = f'read {name}' if metric == 'cer' else name
         if name == 'name':
@@ -123,11 +103,7 @@ def set_items(generator, things, name, seed, count):
             shown = task
         elif len(families) > 1 and name != 'json':
             shown = f'{name} {next(key for key, value in data.FAMILIES.items() if value == family)}'
-        answers = answers_of(task, answer)
-        asked = family == data.SCENES and task == 'place' and re.match(r'Where is the (.*?)\?', prompt)
-        if asked:
-            answers = places(answer, marks, things.index(asked[1]))
-        yield pixels, generator.damage[3], shown, metric, prompt, answers
+        yield pixels, generator.damage[3], shown, metric, prompt, answers_of(task, answer)
 
 
 def small_items(generator, seed, reading, questions):
@@ -187,10 +163,8 @@ def main():
     unknown = set(args.sets.split(',')) - set(SETS)
     if unknown:
         parser.error(f'no set {", ".join(sorted(unknown))}; there are {", ".join(SETS)}')
-    with open(os.path.join(args.assets, 'sprites.txt'), encoding='utf-8') as file:
-        things = [line.split('|')[0] for line in file]
     for name in args.sets.split(','):
-        write(os.path.join(args.out, name), set_items(generator, things, name, args.seed, args.items))
+        write(os.path.join(args.out, name), set_items(generator, name, args.seed, args.items))
 
 
 if __name__ == '__main__':

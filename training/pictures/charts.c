@@ -1,22 +1,11 @@
 /* Charts: bars, lines and pies with labels; values printed, or read off a scale on whose lines or half-way
  * between they lie. */
-#include "parts.h"
+#include "charts.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { MOST = 8, COLUMNS = 0, BARS, LINE, PIE };
-
-typedef struct chart {
-    int kind, n, value[MOST], top, step;
-    char name[MOST][24], title[64], unit[4];
-    bool printed; /* values stand on the chart */
-    rgb colour[MOST], ink, paper;
-} chart;
-
-static const char *const kind_names[] = {"bar chart", "bar chart", "line chart", "pie chart"};
 
 static void name_all(pictures *p, chart *c)
 {
@@ -85,6 +74,37 @@ static void text(pictures *p, pictures_image *im, const pen *s, double x, double
     draw_text(p, im, s, t, align < 0 ? x : align ? x - w : x - w / 2, y, 0);
 }
 
+/* Whether the line from a to b meets the box. */
+static bool meets(double ax, double ay, double bx, double by, const struct box *box)
+{
+    double from = 0, to = 1, dx = bx - ax, dy = by - ay;
+    const double step[] = {-dx, dx, -dy, dy},
+                 room[] = {ax - box->x0, box->x1 - ax, ay - box->y0, box->y1 - ay};
+    for (int k = 0; k < 4; k++) {
+        if (step[k] == 0 && room[k] < 0) return false;
+        if (step[k] < 0) from = fmax(from, room[k] / step[k]);
+        if (step[k] > 0) to = fmin(to, room[k] / step[k]);
+    }
+    return from <= to;
+}
+
+/* Finds where the value of point i of a line can stand: `width` long, clear of the line and within `area`. */
+static bool value_place(const double *px, const double *py, int n, int i, double width, double size,
+                        const struct box *area, double *x, double *y)
+{
+    static const double ways[][2] = {{0, -1}, {0, 1}, {-1, -1}, {1, -1}, {-1, 1}, {1, 1}};
+    for (int k = 0; k < 6; k++) {
+        *x = px[i] + ways[k][0] * (width / 2 + 3);
+        *y = py[i] + (ways[k][1] < 0 ? -0.45 : 1.15) * size;
+        struct box b = {(float)(*x - width / 2 - 2), (float)(*y - 0.78 * size), (float)(*x + width / 2 + 2),
+                        (float)(*y + 0.1 * size)};
+        bool clear = b.x0 >= area->x0 && b.x1 <= area->x1 && b.y0 >= area->y0 && b.y1 <= area->y1;
+        for (int j = 1; j < n && clear; j++) clear = !meets(px[j - 1], py[j - 1], px[j], py[j], &b);
+        if (clear) return true;
+    }
+    return false;
+}
+
 /* False when labels do not fit. */
 static bool draw_axes(pictures *p, pictures_image *im, chart *c, pen s)
 {
@@ -100,14 +120,14 @@ static bool draw_axes(pictures *p, pictures_image *im, chart *c, pen s)
     else if (!scale)
         x0 = 0.8 * size;
     double pitch = (lying ? y1 - top : x1 - x0) / c->n,
-           long_way = lying ? x1 - x0 - 2 * size : y1 - top - 0.8 * size;
+           long_way = lying ? x1 - x0 - (c->printed ? 2.6 : 1.4) * size : y1 - top - 0.8 * size;
     if ((!lying && widest > pitch - 3) || (lying && (x0 > 0.45 * im->width || pitch < 1.3 * size)))
         return false;
     char t[32];
     if (c->title[0]) text(p, im, &s, im->width / 2.0, 1.45 * size, 0, c->title);
     for (int v = 0; v <= c->top && scale; v += c->step) {
         double at = long_way * v / c->top;
-        snprintf(t, sizeof t, "%d", v);
+        snprintf(t, sizeof t, "%d%s", v, c->unit);
         if (lying) {
             if (grid) segment(im, x0 + at, top, x0 + at, y1, 1, faint);
             text(p, im, &s, x0 + at, y1 + 1.25 * size, 0, t);
@@ -117,7 +137,11 @@ static bool draw_axes(pictures *p, pictures_image *im, chart *c, pen s)
         }
     }
     segment(im, x0, y1, lying ? x0 : x1, lying ? top : y1, 1.2, c->ink);
-    double bar = pitch * uniform(p, 0.5, 0.8), before_x = 0, before_y = 0;
+    double bar = pitch * uniform(p, 0.5, 0.8), px[MOST], py[MOST];
+    for (int i = 0; i < c->n; i++)
+        px[i] = x0 + (i + 0.5) * pitch, py[i] = y1 - long_way * c->value[i] / c->top;
+    const struct box area = {(float)x0 + 1, (float)(0.2 * size + (c->title[0] ? 1.5 * size : 0)),
+                             (float)im->width - 2, (float)y1 - 2};
     for (int i = 0; i < c->n; i++) {
         double middle = (lying ? top : x0) + (i + 0.5) * pitch, at = long_way * c->value[i] / c->top;
         snprintf(t, sizeof t, "%d%s", c->value[i], c->unit);
@@ -130,12 +154,15 @@ static bool draw_axes(pictures *p, pictures_image *im, chart *c, pen s)
         if (c->kind == COLUMNS) {
             fill_rect(p, im, middle - bar / 2, y1 - at, middle + bar / 2, y1, c->colour[i], 1);
         } else {
-            if (i) segment(im, before_x, before_y, middle, y1 - at, 2.2, c->colour[0]);
+            if (i) segment(im, px[i - 1], py[i - 1], middle, y1 - at, 2.2, c->colour[0]);
             disc(im, middle, y1 - at, 3.2, c->colour[0]);
-            before_x = middle, before_y = y1 - at;
         }
         text(p, im, &s, middle, y1 + 1.25 * size, 0, c->name[i]);
-        if (c->printed) text(p, im, &s, middle, y1 - at - 0.4 * size, 0, t);
+        double x = middle, y = y1 - at - 0.4 * size, width = width_of(&s, t);
+        if (c->printed && (c->kind == COLUMNS ? width > pitch - 2
+                                              : !value_place(px, py, c->n, i, width, size, &area, &x, &y)))
+            return false;
+        if (c->printed) text(p, im, &s, x, y, 0, t);
     }
     return true;
 }
@@ -180,87 +207,11 @@ static bool draw_pie(pictures *p, pictures_image *im, chart *c, pen s)
     return true;
 }
 
-static void ask(pictures *p, const chart *c, pictures_item *out)
-{
-    int i = below(p, c->n), j = (i + 1 + below(p, c->n - 1)) % c->n, high = 0, low = 0;
-    for (int k = 1; k < c->n; k++) {
-        if (c->value[k] > c->value[high]) high = k;
-        if (c->value[k] < c->value[low]) low = k;
-    }
-    bool high_alone = true, low_alone = true, alone = true;
-    for (int k = 0; k < c->n; k++) {
-        high_alone &= k == high || c->value[k] != c->value[high];
-        low_alone &= k == low || c->value[k] != c->value[low];
-        alone &= k == i || c->value[k] != c->value[i];
-    }
-    static const char *const things[] = {"bars", "bars", "points", "slices"};
-    char q[200], v[160], t[32];
-    snprintf(t, sizeof t, "%d%s", c->value[i], c->unit);
-    int u = below(p, 18);
-    if (u < 5) {
-        snprintf(q, sizeof q,
-                 chance(p, 0.6)   ? "What is the value of %s?"
-                 : chance(p, 0.5) ? "How much is %s?"
-                                  : "What value does %s have?",
-                 c->name[i]);
-        snprintf(v, sizeof v, "the value of %s", c->name[i]);
-        reply_value(p, out, "chart", q, v, "value", t, true);
-    } else if (u < 7 && high_alone) {
-        reply_value(p, out, "chart",
-                    chance(p, 0.6) ? "Which is the largest?" : "Which has the highest value?", "the largest",
-                    "largest", c->name[high], true);
-    } else if (u < 9 && low_alone) {
-        reply_value(p, out, "chart",
-                    chance(p, 0.6) ? "Which is the smallest?" : "Which has the lowest value?", "the smallest",
-                    "smallest", c->name[low], true);
-    } else if (u < 10) {
-        snprintf(q, sizeof q, "How many %s are there?", things[c->kind]);
-        snprintf(v, sizeof v, "there are %%s %s.", things[c->kind]);
-        reply_number(p, out, "chart", q, v, "count", c->n);
-    } else if (u < 12 && c->value[i] != c->value[j]) {
-        snprintf(q, sizeof q, "What is the difference between %s and %s?", c->name[i], c->name[j]);
-        snprintf(t, sizeof t, "%d%s", abs(c->value[i] - c->value[j]), c->unit);
-        snprintf(v, sizeof v, "the difference between %s and %s", c->name[i], c->name[j]);
-        reply_value(p, out, "chart", q, v, "difference", t, false);
-    } else if (u < 13 && c->value[i] != c->value[j]) {
-        snprintf(q, sizeof q, "Is %s %s than %s?", c->name[i], chance(p, 0.5) ? "larger" : "smaller",
-                 c->name[j]);
-        reply_yes(p, out, q, (strstr(q, "larger") != NULL) == (c->value[i] > c->value[j]));
-        snprintf(out->task, sizeof out->task, "chart");
-    } else if (u < 14 && alone) {
-        snprintf(q, sizeof q, "Which one has the value %s?", t);
-        reply_value(p, out, "chart", q, "the one", "name", c->name[i], true);
-    } else if (u < 15 && c->title[0]) {
-        reply_value(p, out, "chart", "What is the title of the chart?", "the title", "title", c->title, true);
-    } else if (u < 16) {
-        told(out, "json", chance(p, 0.5) ? "Give all values as JSON." : "Read the chart as JSON.", "{");
-        for (int k = 0; k < c->n; k++) {
-            snprintf(v, sizeof v, "%s\"" COPIED "%s" COPIED "\": " COPIED "%d" COPIED, k ? ", " : "",
-                     c->name[k], c->value[k]);
-            append(out->answer, sizeof out->answer, v);
-        }
-        append(out->answer, sizeof out->answer, "}");
-    } else if (u < 17) {
-        told(out, "describe", chance(p, 0.5) ? "Describe this image." : "Write alt text for this image.",
-             NULL);
-        snprintf(out->answer, sizeof out->answer, "A %s with %s %s", kind_names[c->kind], numbers[c->n],
-                 things[c->kind]);
-        if (high_alone)
-            snprintf(v, sizeof v, "; " COPIED "%s" COPIED " is the largest with " COPIED "%d%s" COPIED,
-                     c->name[high], c->value[high], c->unit),
-                append(out->answer, sizeof out->answer, v);
-        append(out->answer, sizeof out->answer, ".");
-    } else {
-        static const char *const kinds[] = {"bar chart", "line chart", "pie chart", "table"};
-        reply_choice(p, out, "What kind of chart is this?", kind_names[c->kind], kinds, 4, false);
-    }
-}
-
 void make_chart(pictures *p, pictures_image *im, pictures_item *out)
 {
     for (int tries = 0; tries < 60; tries++) {
         chart c = {.kind = below(p, 4)};
-        c.n = 2 + below(p, p->level < 0.4 ? 3 : c.kind == PIE ? 5 : MOST - 1);
+        c.n = 2 + below(p, p->easy ? 2 : p->level < 0.4 ? 3 : c.kind == PIE ? 5 : MOST - 1);
         name_all(p, &c);
         make_values(p, &c);
         if (chance(p, 0.5)) {
@@ -289,11 +240,11 @@ void make_chart(pictures *p, pictures_image *im, pictures_item *out)
         if (!s.face || (c.title[0] && width_of(&s, c.title) > im->width - 10)) continue;
         p->place = 0;
         no_marks(im); /* an attempt that did not fit leaves none */
+        start_page(p);
         ground(p, im, c.paper, false);
-        if (!(c.kind == PIE ? draw_pie : draw_axes)(p, im, &c, s)) continue;
-        ask(p, &c, out);
-        for (int i = 0; i < p->n_more; i++) ask(p, &c, &p->more[i]);
+        if (!(c.kind == PIE ? draw_pie : draw_axes)(p, im, &c, s) || p->spoiled) continue;
+        ask_chart(p, &c, out);
+        ask_more(p, ask_chart_again, &c);
         return;
     }
-    told(out, "chart", "Is this a chart?", "No");
 }

@@ -38,10 +38,11 @@ static void ask_field(pictures *p, const document *d, const field *f, pictures_i
     reply_value(p, out, d->task, q, f->subject, f->key, f->value, true);
 }
 
-static void ask_fields_json(pictures *p, const document *d, pictures_item *out)
+void ask_fields_json(pictures *p, const document *d, pictures_item *out)
 {
     int pick[4], n = 0, most = d->n_fields < 4 ? d->n_fields : 4,
                  wanted = most > 1 ? 2 + below(p, most - 1) : 1;
+    if (p->split == PICTURES_TRAIN && (p->easy || chance(p, 0.4))) wanted = most > 1 ? 1 + below(p, 2) : 1;
     while (n < wanted) {
         int k = below(p, d->n_fields);
         bool again = false;
@@ -61,68 +62,6 @@ static void ask_fields_json(pictures *p, const document *d, pictures_item *out)
     }
     append(out->prompt, sizeof out->prompt, " as JSON.");
     append(out->answer, sizeof out->answer, "}");
-}
-
-static void ask_rows(pictures *p, const document *d, pictures_item *out)
-{
-    const row *r = &d->rows[below(p, d->n_rows)];
-    int last = d->n_columns - 1, most = 0, least = 0;
-    const char *things = d->names_first ? "rows" : "items";
-    char q[256], v[160];
-    for (int i = 1; i < d->n_rows; i++) {
-        if (d->rows[i].cents > d->rows[most].cents) most = i;
-        if (d->rows[i].cents < d->rows[least].cents) least = i;
-    }
-    int u = below(p, 10);
-    if (u < 2) {
-        snprintf(q, sizeof q,
-                 d->names_first   ? "How many rows does the table have?"
-                 : chance(p, 0.5) ? "How many items are there?"
-                                  : "How many items are on this %s?",
-                 d->kind);
-        if (d->n_rows != 1)
-            snprintf(v, sizeof v, "there are %%s %s.", things);
-        else
-            snprintf(v, sizeof v, "there is %%s %.*s.", (int)strlen(things) - 1, things);
-        reply_number(p, out, d->task, q, v, "count", d->n_rows);
-    } else if (u < 6) {
-        int c = d->names_first ? 1 + below(p, last) : last;
-        char column[40];
-        if (d->names_first) {
-            slug(column, sizeof column, d->columns[c]);
-            snprintf(q, sizeof q, chance(p, 0.5) ? "What is the %s of %s?" : "%s of %s?", column, r->cell[0]);
-            capital(q);
-            snprintf(v, sizeof v, "the %s of %s", column, r->cell[0]);
-        } else {
-            snprintf(q, sizeof q, chance(p, 0.5) ? "How much is the %s?" : "What is the price of %s?",
-                     r->cell[0]);
-            snprintf(v, sizeof v, "the price of %s", r->cell[0]);
-            snprintf(column, sizeof column, "price");
-        }
-        reply_value(p, out, d->task, q, v, column, r->cell[c], true);
-    } else if (u < 8 && d->n_rows > 1) {
-        bool high = chance(p, 0.6);
-        if (d->names_first) {
-            char column[40];
-            slug(column, sizeof column, d->columns[last]);
-            snprintf(q, sizeof q, "Which row has the %s %s?", high ? "largest" : "smallest", column);
-        } else {
-            snprintf(q, sizeof q, high ? "Which item costs the most?" : "Which item costs the least?");
-        }
-        reply_value(p, out, d->task, q, high ? "the largest" : "the smallest", "item",
-                    d->rows[high ? most : least].cell[0], true);
-    } else if (!d->names_first) {
-        snprintf(q, sizeof q, "Which item costs %s?", r->cell[last]);
-        reply_value(p, out, d->task, q, "the item", "item", r->cell[0], true);
-    } else {
-        snprintf(q, sizeof q, "What are the names of the columns?");
-        told(out, d->task, q, COPIED);
-        for (int c = 0; c < d->n_columns; c++) {
-            append(out->answer, sizeof out->answer, c ? ", " : "");
-            append(out->answer, sizeof out->answer, d->columns[c]);
-        }
-        append(out->answer, sizeof out->answer, COPIED);
-    }
 }
 
 static void describe(pictures *p, const document *d, pictures_item *out)
@@ -186,10 +125,11 @@ void ask_document(pictures *p, const document *d, pictures_item *out)
         snprintf(q, sizeof q, "What is the %s?", d->absent);
         reply_absent(p, out, q, d->absent);
     } else if (u < 0.38 && d->n_fields > 2) { /* which of these */
-        const field *f = &d->f[below(p, d->n_fields)];
+        int k = below(p, d->n_fields);
+        const field *f = &d->f[k];
         const char *others[3];
         char q[96];
-        for (int i = 0; i < 3; i++) others[i] = d->f[below(p, d->n_fields)].value;
+        for (int i = 0; i < 3; i++) others[i] = d->f[(k + 1 + below(p, d->n_fields - 1)) % d->n_fields].value;
         snprintf(q, sizeof q, "What is %s?", f->subject);
         reply_choice(p, out, q, f->value, others, 1 + below(p, 3), true);
     } else if (d->n_rows && (chance(p, 0.4) || !d->n_fields)) {
@@ -205,12 +145,22 @@ void ask_document(pictures *p, const document *d, pictures_item *out)
     }
 }
 
+static void ask_again(pictures *p, const void *what, pictures_item *out)
+{
+    if (chance(p, 0.5))
+        drill_document(p, what, out);
+    else
+        ask_document(p, what, out);
+}
+
 void make_document(pictures *p, pictures_image *im, pictures_item *out)
 {
     document *d = calloc(1, sizeof *d);
     for (int tries = 0; d && tries < 60; tries++) {
         memset(d, 0, sizeof *d);
         p->place = 0, p->turn = 0, p->turn_x = im->width / 2.0;
+        start_page(p);
+        no_marks(im);
         double u = uniform(p, 0, 1);
         bool done;
         if (u < (p->whole ? 0.25 : 0.1)) {
@@ -221,10 +171,10 @@ void make_document(pictures *p, pictures_image *im, pictures_item *out)
             make_up(p, d, im->height);
             done = lay_out(p, im, d);
             if (done) ask_document(p, d, out);
-            for (int i = 0; done && !p->whole && i < p->n_more; i++) ask_document(p, d, &p->more[i]);
+            if (done && !p->whole) ask_more(p, ask_again, d);
         }
-        if (done) break;
+        if (done && !p->spoiled) break;
+        out->answer[0] = 0;
     }
-    if (!d || !out->answer[0]) told(out, "page", "Read the text in this image.", " ");
     free(d);
 }

@@ -59,10 +59,17 @@ typedef struct page {
     double left, right, y, pitch, last_y;
 } page;
 double page_text(page *g, const pen *s, double x, double y, int align, const char *text);
-/* screens.c: code and dialogs, which have layouts of their own. */
+/* screens.c, signs.c: code, dialogs and notices have layouts of their own. */
 bool make_screen(pictures *p, pictures_image *im, document *d, pictures_item *out);
 bool make_sign(pictures *p, pictures_image *im, document *d, pictures_item *out);
 void ask_document(pictures *p, const document *d, pictures_item *out);
 void ask_whole(pictures *p, const document *d, pictures_item *out);
+void ask_fields_json(pictures *p, const document *d, pictures_item *out);
+/* document_rows.c: about any row; what a table's row has in column c; what an item costs. */
+void ask_rows(pictures *p, const document *d, pictures_item *out);
+void ask_cell(pictures *p, const document *d, const row *r, int c, pictures_item *out);
+void ask_price(pictures *p, const document *d, const row *r, pictures_item *out);
+/* document_drills.c: may leave the answer empty. */
+void drill_document(pictures *p, const document *d, pictures_item *out);
 
 #endif

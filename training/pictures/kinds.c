@@ -34,6 +34,7 @@ static void form(pictures *p, document *d, int height)
                                          : room - 1),
         start = below(p, 3);
     if (p->level < 0.8 && wanted > 2 + (int)(4 * p->level)) wanted = 2 + (int)(4 * p->level);
+    if (p->easy && wanted > 3) wanted = 2 + below(p, 2);
     for (int k = start; d->n_fields < wanted && k < start + 16; k++) {
         if (chance(p, 0.25)) continue;
         switch (k % 16) {
@@ -212,7 +213,7 @@ static void table(pictures *p, document *d, int height, int width)
     static const char *const firsts[] = {"Name", "Item", "Team", "City", "Product", "Player", "Country"};
     d->task = "table", d->kind = "table", d->show_columns = true, d->names_first = true;
     if (chance(p, 0.4)) snprintf(d->title, sizeof d->title, "%s %s", word(p), word(p)), capital(d->title);
-    d->n_columns = width < 300 ? 2 : 2 + below(p, 3);
+    d->n_columns = width < 300 || p->easy ? 2 : 2 + below(p, 3);
     snprintf(d->columns[0], 32, "%s", PICK(p, firsts));
     int first = below(p, 14);
     for (int c = 1; c < d->n_columns; c++) snprintf(d->columns[c], 32, "%s", heads[(first + 3 * c) % 14]);

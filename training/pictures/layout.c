@@ -168,6 +168,8 @@ bool lay_out(pictures *p, pictures_image *im, document *d)
     double lines = (d->title[0] ? 1.7 : 0.3) + (d->show_columns ? 1.1 : 0) + d->n_rows +
                    (d->closing[0] ? 1.2 : 0) + (d->n_rows ? 0.8 : 0);
     for (int i = 0; i < d->n_fields; i++) lines += rows_of_field(&d->f[i], way);
+    bool bars = (!strcmp(d->kind, "ticket") || !strcmp(d->kind, "label")) && chance(p, 0.5);
+    if (bars) lines += 1.9;
     /* The paper: the whole picture, or a sheet on a table. */
     bool sheet = chance(p, 0.4);
     p->turn = chance(p, 0.3) ? uniform(p, -0.04, 0.04) : 0;
@@ -213,9 +215,8 @@ bool lay_out(pictures *p, pictures_image *im, document *d)
         place_fields(&g, d->n_head, d->n_fields, d->show_columns || way == ENDS ? ENDS : way, 0, faint);
     }
     if (d->closing[0]) page_text(&g, &g.body, (g.left + g.right) / 2, g.y + 0.1 * g.pitch, 0, d->closing);
-    if ((!strcmp(d->kind, "ticket") || !strcmp(d->kind, "label")) && chance(p, 0.5) &&
-        g.y + 22 < im->height - edge)
+    if (bars) /* in the room that was left for it */
         barcode(p, im, g.left, g.y - 0.5 * size, g.left + (g.right - g.left) * uniform(p, 0.4, 0.9),
-                fmin(g.y + 20, im->height - edge - 2), ink);
+                fmin(g.y + 1.7 * size, top + height - 0.2 * size), ink);
     return true;
 }

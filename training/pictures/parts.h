@@ -8,7 +8,7 @@
 #include FT_FREETYPE_H
 #include <stddef.h>
 
-enum { MAX_FONTS = 1024, MAX_WORDS = 200000, MAX_SPRITES = 256, MAX_TEXT = 160 };
+enum { MAX_FONTS = 1024, MAX_WORDS = 200000, MAX_SPRITES = 256, MAX_TEXT = 160, MOST_BOXES = 160 };
 
 typedef struct rgb {
     double r, g, b;
@@ -46,6 +46,7 @@ struct pictures {
     pictures_split split;
     double level;
     bool clean, whole;           /* whole: documents are asked for their whole text, else never */
+    bool easy;                   /* this picture is to be a simple one (training alone) */
     int place;                   /* of the next character in the answer */
     double turn, turn_x, turn_y; /* of the page, around a point */
     glyph *glyphs;
@@ -53,6 +54,13 @@ struct pictures {
     size_t glyph_used;
     pictures_item *more; /* other questions about the picture, for families that have several; out of `out` */
     int n_more;
+    /* Pieces of text that were drawn, in page coordinates. `spoiled`: one left the picture, lies over another
+     * or does not stand out; the picture is drawn anew. */
+    struct box {
+        float x0, y0, x1, y1;
+    } boxes[MOST_BOXES];
+    int n_boxes;
+    bool spoiled;
 };
 
 /* ---- pictures.c: random numbers ---- */
@@ -128,6 +136,8 @@ double width_of(const pen *s, const char *text);
 /* Draws text with its baseline's left end at (x, y) of the page; returns its width. */
 double draw_text(pictures *p, pictures_image *im, const pen *s, const char *text, double x, double y,
                  double angle);
+/* Forgets the text that was drawn and the further questions that were asked before. */
+void start_page(pictures *p);
 /* Forgets all marks of a picture. */
 void no_marks(const pictures_image *im);
 void mark_object(const pictures_image *im, double x, double y, int shape, int colour);
@@ -163,6 +173,11 @@ void reply_yes(pictures *p, pictures_item *out, const char *question, bool yes);
 void reply_absent(pictures *p, pictures_item *out, const char *question, const char *thing);
 void reply_choice(pictures *p, pictures_item *out, const char *question, const char *right,
                   const char *const *others, int n, bool copied);
+/* "top left" to "bottom right" of what has its middle there; NULL where two of them would do. */
+const char *place_in(const pictures_image *im, double x, double y);
+/* Fills p->more by `ask`, which leaves an answer empty where it finds no question; what is drawn afterwards
+ * does not depend on how many there are. */
+void ask_more(pictures *p, void (*ask)(pictures *p, const void *what, pictures_item *out), const void *what);
 
 /* ---- families ---- */
 void make_reading(pictures *p, pictures_image *im, pictures_item *out);

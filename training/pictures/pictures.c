@@ -121,22 +121,16 @@ void pictures_options(pictures *p, double level, bool clean)
 
 int pictures_sprites(const pictures *p) { return p->n_sprites; }
 
-/* Draws and asks; p->more is filled where the family has more questions than one. */
-static void make(pictures *p, uint64_t seed, uint64_t index, int task, pictures_image *im, pictures_item *out)
+static void draw(pictures *p, int task, pictures_image *im, pictures_item *out)
 {
-    p->rng = seed * 0xD1342543DE82EF95ull + index * 0x2545F4914F6CDD1Dull + (uint64_t)p->split;
-    for (int i = 0; i < 4; i++) next(p);
     no_marks(im);
-    if (task == PICTURES_ANY) task = 1 + below(p, PICTURES_FAMILIES - 1);
-    if (task == PICTURES_SCENES && !p->n_sprites) task = PICTURES_SHAPES;
     p->place = 0;
-    p->whole = task == PICTURES_PAGES;
     p->turn = 0;
     p->turn_x = im->width / 2.0, p->turn_y = im->height / 2.0;
-    p->glyph_used = 0;
-    memset(p->glyphs, 0, N_GLYPHS * sizeof *p->glyphs);
-    memset(out, 0, offsetof(pictures_item, answer) + 1);
+    start_page(p);
+    out->task[0] = out->prompt[0] = out->answer[0] = 0;
     out->style = -1;
+    p->easy = p->split == PICTURES_TRAIN && chance(p, 0.6 - 0.3 * p->level);
     switch (task) {
     case PICTURES_READING: make_reading(p, im, out); break;
     case PICTURES_SCENES: make_scene(p, im, out); break;
@@ -146,6 +140,22 @@ static void make(pictures *p, uint64_t seed, uint64_t index, int task, pictures_
     case PICTURES_CHARTS: make_chart(p, im, out); break;
     default: make_shapes(p, im, out); break;
     }
+}
+
+/* Draws and asks; p->more is filled where the family has more questions than one. */
+static void make(pictures *p, uint64_t seed, uint64_t index, int task, pictures_image *im, pictures_item *out)
+{
+    p->rng = seed * 0xD1342543DE82EF95ull + index * 0x2545F4914F6CDD1Dull + (uint64_t)p->split;
+    for (int i = 0; i < 4; i++) next(p);
+    if (task == PICTURES_ANY) task = 1 + below(p, PICTURES_FAMILIES - 1);
+    if (task == PICTURES_SCENES && !p->n_sprites) task = PICTURES_SHAPES;
+    p->whole = task == PICTURES_PAGES;
+    p->glyph_used = 0;
+    memset(p->glyphs, 0, N_GLYPHS * sizeof *p->glyphs);
+    int tries = 0;
+    do draw(p, task, im, out);
+    while (p->spoiled && ++tries < 40);
+    if (p->spoiled) out->answer[0] = 0; /* callers pass over what has no answer */
     /* Small letters bear less. */
     damage(p, im, out, task >= PICTURES_PARAGRAPHS ? 0.5 : 1);
 }

@@ -65,13 +65,14 @@ typedef struct pictures_item {
 pictures *pictures_open(const char *assets, pictures_split split);
 void pictures_close(pictures *p);
 /* `level`, 0 to 1: how long and how small text is; 1 (as opened) draws what the model is measured on.
- * `clean`: blur and noise are only named in the item. */
+ * `clean`: blur and noise are only named in the item. The training split also draws simple pictures, more of
+ * them the lower the level: few things, few fields, few bars. */
 void pictures_options(pictures *p, double level, bool clean);
 /* How many emoji there are. */
 int pictures_sprites(const pictures *p);
-/* Draws picture `index` of the series `seed` over the whole of `im` and fills `out` with up to `most` questions
- * about it, no two alike; returns how many there are. The picture and the first question do not depend on
- * `most`. Style and damage are told in out[0] alone. */
+/* Draws picture `index` of the series `seed` over the whole of `im` and fills `out` with up to `most`
+ * questions about it, no two alike; returns how many there are. The picture and the first question do not
+ * depend on `most`. Style and damage are told in out[0] alone. */
 int pictures_ask(pictures *p, uint64_t seed, uint64_t index, int task, pictures_image *im, pictures_item *out,
                  int most);
 

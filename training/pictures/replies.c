@@ -113,3 +113,24 @@ void reply_choice(pictures *p, pictures_item *out, const char *question, const c
     append(out->prompt, sizeof out->prompt, ".");
     snprintf(out->answer, sizeof out->answer, "%s%s%s", copied ? COPIED : "", right, copied ? COPIED : "");
 }
+
+const char *place_in(const pictures_image *im, double x, double y)
+{
+    static const char *const places[] = {"top left", "top",         "top right", "left",        "middle",
+                                         "right",    "bottom left", "bottom",    "bottom right"};
+    int at[2];
+    for (int k = 0; k < 2; k++) {
+        double u = k ? y / im->height : x / im->width;
+        at[k] = u < 0.34 ? 0 : u > 0.66 ? 2 : u > 0.42 && u < 0.58 ? 1 : -1;
+        if (at[k] < 0) return NULL;
+    }
+    return places[3 * at[1] + at[0]];
+}
+
+void ask_more(pictures *p, void (*ask)(pictures *p, const void *what, pictures_item *out), const void *what)
+{
+    uint64_t rng = p->rng;
+    p->rng ^= 0x6A09E667F3BCC909ull;
+    for (int i = 0; i < p->n_more; i++) ask(p, what, &p->more[i]);
+    p->rng = rng;
+}

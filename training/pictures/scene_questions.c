@@ -10,13 +10,13 @@ static const char *const describe_prompts[] = {"Describe this image.", "Describe
                                                "Describe this image in one sentence.",
                                                "Write alt text for this image.", "What is in this image?"};
 
-static const char *name_of(const pictures *p, int i) { return p->sprites[i].name; }
+const char *name_of(const pictures *p, int i) { return p->sprites[i].name; }
 static const char *name_for(const pictures *p, int i, int n)
 {
     return n == 1 ? p->sprites[i].name : p->sprites[i].plural;
 }
 
-static int count_of(const scene *s, int name)
+int count_of(const scene *s, int name)
 {
     for (int i = 0; i < s->n_kinds; i++)
         if (s->kinds[i] == name) return s->counts[i];
@@ -24,7 +24,7 @@ static int count_of(const scene *s, int name)
 }
 
 /* One that is not in the scene; most often of the same kind as one that is. */
-static int absent_name(pictures *p, const scene *s, int style)
+int absent_name(pictures *p, const scene *s, int style)
 {
     for (int tries = 0;; tries++) {
         int i = any_name(p, style);
@@ -44,15 +44,6 @@ static void counted(const pictures *p, char *out, size_t size, int name, int n)
         snprintf(out, size, "%s %s", article(name_of(p, name)), name_of(p, name));
     else
         snprintf(out, size, "%s %s", numbers[n], name_for(p, name, n));
-}
-
-static const char *place_of(const scene *s, const thing *t)
-{
-    static const char *const places[] = {"top left", "top",         "top right", "left",        "middle",
-                                         "right",    "bottom left", "bottom",    "bottom right"};
-    int column = s->across == 1 ? 1 : t->cell % s->across * 2 / (s->across - 1),
-        row = s->down == 1 ? 1 : t->cell / s->across * 2 / (s->down - 1);
-    return places[3 * row + column];
 }
 
 void describe_scene(pictures *p, const scene *s, char *out, size_t size)
@@ -161,15 +152,17 @@ static void ask_place(pictures *p, const scene *s, const thing *x, pictures_item
     if (count_of(s, x->name) != 1) return;
     int way = below(p, 4);
     if (chance(p, 0.45)) {
+        const char *place = place_in(s->im, x->x, x->y);
+        if (!place) return;
         snprintf(q, sizeof q, "Where is the %s?", name_of(p, x->name));
         snprintf(v, sizeof v, "the %s", name_of(p, x->name));
         if (chance(p, 0.8)) {
-            told(out, "place", q, place_of(s, x));
+            told(out, "place", q, place);
         } else {
             told(out, "place", q, NULL);
             append(out->prompt, sizeof out->prompt, " Answer in one sentence.");
-            snprintf(out->answer, sizeof out->answer, "The %s is at the %s.", name_of(p, x->name),
-                     place_of(s, x));
+            snprintf(out->answer, sizeof out->answer, "The %s is %s the %s.", name_of(p, x->name),
+                     strcmp(place, "middle") ? "at" : "in", place);
         }
         return;
     }

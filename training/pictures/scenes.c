@@ -109,14 +109,15 @@ static rgb paper_colour(pictures *p)
     return vary(p, (rgb){110, 110, 120}, 40);
 }
 
-static void ask_scene(pictures *p, const scene *s, int style, bool mono, pictures_item *out)
+/* What is drawn without its colours is not asked about them. */
+static void ask_scene(pictures *p, const scene *s, pictures_item *out)
 {
     for (int tries = 0; tries < 30; tries++) {
         if (s->n == 1 && s->across == 1)
-            ask_one(p, s, style, out);
-        else if (!ask_several(p, s, style, out))
+            ask_one(p, s, s->style, out);
+        else if (!ask_several(p, s, s->style, out))
             continue;
-        if (mono && (strstr(out->prompt, "colour is") || strstr(out->prompt, "color is")) &&
+        if (s->mono && (strstr(out->prompt, "colour is") || strstr(out->prompt, "color is")) &&
             strcmp(out->task, "absent"))
             continue;
         return;
@@ -125,16 +126,26 @@ static void ask_scene(pictures *p, const scene *s, int style, bool mono, picture
     describe_scene(p, s, out->answer, sizeof out->answer);
 }
 
+static void ask_again(pictures *p, const void *what, pictures_item *out)
+{
+    if (chance(p, 0.5))
+        drill_scene(p, what, out);
+    else
+        ask_scene(p, what, out);
+}
+
 void make_scene(pictures *p, pictures_image *im, pictures_item *out)
 {
     scene s = {.n = 1, .across = 1, .down = 1};
-    int style = out->style = sprite_style(p);
+    int style = s.style = out->style = sprite_style(p);
+    s.im = im;
     if (chance(p, 0.62)) {
         static const int grids[][2] = {{2, 1}, {1, 2}, {2, 2}, {3, 2}, {2, 3}, {3, 3}, {3, 3}, {3, 3}};
-        int most = im->width < 160 || im->height < 160 ? 3 : 8, g = below(p, most);
+        int most = im->width < 160 || im->height < 160 ? 3 : 8, g = below(p, p->easy ? 3 : most);
         s.across = grids[g][0], s.down = grids[g][1];
         int cells = s.across * s.down;
         s.n = cells == 2 ? 2 : 1 + below(p, cells < MOST_THINGS ? cells : MOST_THINGS);
+        if (p->easy && s.n > 3) s.n = 2 + below(p, 2);
         if (p->level < 0.5 && s.n > 4) s.n = 1 + below(p, 4);
     }
     ground(p, im, paper_colour(p), true);
@@ -148,8 +159,7 @@ void make_scene(pictures *p, pictures_image *im, pictures_item *out)
                     l.grey > 0 || !sprite_has_colour(p, style, t->name) ? -1 : p->sprites[t->name].colour);
         sprite_draw(p, im, style, t->name, t->x, t->y, t->size, &own);
     }
-    /* What is drawn without its colours is not asked about them. */
-    bool mono = l.grey > 0 || !p->coloured[style];
-    ask_scene(p, &s, style, mono, out);
-    for (int i = 0; i < p->n_more; i++) ask_scene(p, &s, style, mono, &p->more[i]);
+    s.mono = l.grey > 0 || !p->coloured[style];
+    ask_scene(p, &s, out);
+    ask_more(p, ask_again, &s);
 }

@@ -17,6 +17,9 @@ typedef struct scene {
     int n, across, down; /* cells */
     int kinds[MOST_THINGS], counts[MOST_THINGS], n_kinds;
     bool sizes; /* large and small ones */
+    int style;
+    bool mono; /* drawn without colours */
+    const pictures_image *im;
 } scene;
 
 /* One that the style has. */
@@ -27,6 +30,11 @@ bool alike_names(const pictures *p, int a, int b);
  * the scene). */
 void ask_one(pictures *p, const scene *s, int style, pictures_item *out);
 bool ask_several(pictures *p, const scene *s, int style, pictures_item *out);
+/* scene_drills.c: short answers that take looking; may leave the answer empty. */
+void drill_scene(pictures *p, const scene *s, pictures_item *out);
+int absent_name(pictures *p, const scene *s, int style);
+int count_of(const scene *s, int name);
+const char *name_of(const pictures *p, int i);
 void describe_scene(pictures *p, const scene *s, char *out, size_t size);
 
 #endif

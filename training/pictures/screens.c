@@ -1,4 +1,4 @@
-/* Screens and signs: code, dialogs, settings, notices, opening hours. */
+/* Screens: code, dialogs, settings. */
 #include "documents.h"
 
 #include <math.h>
@@ -160,13 +160,43 @@ static bool make_dialog(pictures *p, pictures_image *im, document *d, pictures_i
     return true;
 }
 
-static bool make_settings(pictures *p, pictures_image *im, document *d, pictures_item *out)
+enum { MOST_SETTINGS = 8 };
+typedef struct settings {
+    int n, on, first;
+    bool state[MOST_SETTINGS];
+} settings;
+
+static const char *setting_name(const settings *s, int k)
 {
     static const char *const names[] = {"Wi-Fi",         "Bluetooth",     "Location",  "Dark mode",
                                         "Sound",         "Updates",       "Backup",    "Sync",
                                         "Airplane mode", "Notifications", "Vibration", "Camera"};
-    int n = 2 + below(p, im->height > 300 ? 6 : im->height > 160 ? 3 : 1), first = below(p, 12), on = 0;
-    bool state[8];
+    return names[(s->first + k) % 12];
+}
+
+static void ask_settings(pictures *p, const void *what, pictures_item *out)
+{
+    const settings *s = what;
+    int k = below(p, s->n);
+    char q[96], v[96];
+    switch (below(p, 4)) {
+    case 0:
+    case 1: snprintf(q, sizeof q, "Is %s on?", setting_name(s, k)), reply_yes(p, out, q, s->state[k]); break;
+    case 2:
+        snprintf(q, sizeof q, "Is %s on or off?", setting_name(s, k)),
+            told(out, "screen", q, s->state[k] ? "on" : "off");
+        break;
+    default:
+        snprintf(v, sizeof v, "%%s of them %s on.", s->on == 1 ? "is" : "are"),
+            reply_number(p, out, "screen", "How many settings are on?", v, "on", s->on);
+    }
+}
+
+static bool make_settings(pictures *p, pictures_image *im, document *d, pictures_item *out)
+{
+    settings l = {.n = 2 + below(p, im->height > 300 ? 6 : im->height > 160 ? 3 : 1), .first = below(p, 12)};
+    if (p->easy && l.n > 3) l.n = 2 + below(p, 2);
+    const int n = l.n;
     pen s = {face_of(p, NULL), 1, 0, {25, 25, 25}};
     if (!s.face) return false;
     bool dark = chance(p, 0.4);
@@ -179,27 +209,18 @@ static bool make_settings(pictures *p, pictures_image *im, document *d, pictures
     page g = {.p = p, .im = im, .d = d, .last_y = -1e9};
     for (int i = 0; i < n; i++) {
         double y = (i + 0.75) * pitch, r = 0.5 * s.size, x = im->width - 18 - 2.4 * r, m = y - 0.35 * s.size;
-        state[i] = chance(p, 0.5);
-        on += state[i];
-        page_text(&g, &s, 14, y, -1, names[(first + i) % 12]);
-        rgb c = state[i] ? vary(p, (rgb){50, 160, 90}, 20) : (rgb){150, 150, 150};
+        l.state[i] = chance(p, 0.5);
+        l.on += l.state[i];
+        page_text(&g, &s, 14, y, -1, setting_name(&l, i));
+        rgb c = l.state[i] ? vary(p, (rgb){50, 160, 90}, 20) : (rgb){150, 150, 150};
         segment(im, x, m, x + 1.6 * r, m, 2 * r, c);
-        disc(im, state[i] ? x + 1.6 * r : x, m, 0.8 * r, (rgb){250, 250, 250});
+        disc(im, l.state[i] ? x + 1.6 * r : x, m, 0.8 * r, (rgb){250, 250, 250});
     }
-    int k = below(p, n);
-    const char *name = names[(first + k) % 12];
-    char q[96], v[96];
-    switch (p->whole ? 4 : below(p, 4)) {
-    case 0:
-    case 1: snprintf(q, sizeof q, "Is %s on?", name), reply_yes(p, out, q, state[k]); break;
-    case 2:
-        snprintf(q, sizeof q, "Is %s on or off?", name), told(out, "screen", q, state[k] ? "on" : "off");
-        break;
-    case 3:
-        snprintf(v, sizeof v, "%%s of them %s on.", on == 1 ? "is" : "are"),
-            reply_number(p, out, "screen", "How many settings are on?", v, "on", on);
-        break;
-    default: ask_whole(p, d, out);
+    if (p->whole) {
+        ask_whole(p, d, out);
+    } else {
+        ask_settings(p, &l, out);
+        ask_more(p, ask_settings, &l);
     }
     return true;
 }
@@ -212,82 +233,4 @@ bool make_screen(pictures *p, pictures_image *im, document *d, pictures_item *ou
     case 2: return make_dialog(p, im, d, out);
     default: return make_settings(p, im, d, out);
     }
-}
-
-/* ---- signs ---- */
-
-static bool make_hours(pictures *p, pictures_image *im, document *d, pictures_item *out)
-{
-    static const char *const days[] = {"Monday", "Tuesday",  "Wednesday", "Thursday",
-                                       "Friday", "Saturday", "Sunday"};
-    d->task = "sign", d->kind = "sign";
-    snprintf(d->title, sizeof d->title, "%s", chance(p, 0.6) ? "Opening hours" : "OPEN");
-    int n = 2 + below(p, im->height > 200 ? 6 : 2), first = below(p, 8 - n);
-    char q[96], v[64];
-    for (int i = 0; i < n; i++) {
-        if (chance(p, 0.12))
-            snprintf(v, sizeof v, "closed");
-        else
-            snprintf(v, sizeof v, "%d:%02d - %d:%02d", 6 + below(p, 6), 15 * below(p, 4), 13 + below(p, 10),
-                     15 * below(p, 4));
-        add_field(d, days[first + i], days[first + i], days[first + i], v);
-    }
-    d->n_head = n;
-    if (!lay_out(p, im, d)) return false;
-    const field *f = &d->f[below(p, n)];
-    if (chance(p, 0.2)) {
-        snprintf(q, sizeof q, "Is it open on %s?", f->label);
-        reply_yes(p, out, q, strcmp(f->value, "closed"));
-    } else {
-        snprintf(q, sizeof q, "What are the opening hours on %s?", f->label);
-        told(out, "sign", q, COPIED);
-        append(out->answer, sizeof out->answer, f->value);
-        append(out->answer, sizeof out->answer, COPIED);
-    }
-    return true;
-}
-
-bool make_sign(pictures *p, pictures_image *im, document *d, pictures_item *out)
-{
-    static const char *const usual[] = {"EXIT",       "STOP",      "NO PARKING", "OPEN",     "CLOSED",
-                                        "PUSH",       "PULL",      "DANGER",     "KEEP OUT", "SALE",
-                                        "FOR RENT",   "PRIVATE",   "ENTRANCE",   "TOILETS",  "ONE WAY",
-                                        "NO SMOKING", "WET PAINT", "RECEPTION"};
-    static const char *const prompts[] = {"What does the sign say?", "Read the sign.",
-                                          "Read the text in this image."};
-    if (chance(p, 0.3) && im->height >= 128) return make_hours(p, im, d, out);
-    char text[3][MAX_TEXT];
-    int lines = 1 + below(p, im->height > 160 ? 3 : 1);
-    for (int i = 0; i < lines; i++) {
-        text[i][0] = 0;
-        if (chance(p, 0.3))
-            snprintf(text[i], MAX_TEXT, "%s", PICK(p, usual));
-        else
-            make_line(p, text[i], 14 + below(p, 6));
-    }
-    rgb ink, board;
-    text_colours(p, &ink, &board, 90);
-    page g = {.p = p, .im = im, .d = d, .last_y = -1e9};
-    char all[3 * MAX_TEXT] = "";
-    for (int i = 0; i < lines; i++) append(all, sizeof all, text[i]);
-    pen s = {face_of(p, all), 1, 0, ink};
-    if (!s.face) return false;
-    double widest = 1;
-    for (int i = 0; i < lines; i++) widest = fmax(widest, width_of(&s, text[i]));
-    p->turn = chance(p, 0.4) ? uniform(p, -0.08, 0.08) : 0;
-    double pad = 0.07 * im->width + fabs(p->turn) * fmax(im->height, im->width) / 2;
-    s.size = fmin(fmin((im->width - 2.6 * pad) / widest, (im->height - 2 * pad) / lines / 1.6), 90);
-    if (s.size < 12) return false;
-    double w = widest * s.size, h = s.size * 1.3 * lines, cx = im->width / 2.0, cy = im->height / 2.0,
-           m = 0.45 * s.size;
-    ground(p, im, any_colour(p), true);
-    fill_rect(p, im, cx - w / 2 - m, cy - h / 2 - m * 0.6, cx + w / 2 + m, cy + h / 2 + m * 0.6, board, 1);
-    if (chance(p, 0.4))
-        frame(p, im, cx - w / 2 - m * 0.7, cy - h / 2 - m * 0.4, cx + w / 2 + m * 0.7, cy + h / 2 + m * 0.4,
-              fmax(1, s.size * 0.06), ink);
-    for (int i = 0; i < lines; i++) page_text(&g, &s, cx, cy - h / 2 + s.size * (1.0 + 1.3 * i), 0, text[i]);
-    told(out, "sign", PICK(p, prompts), COPIED);
-    append(out->answer, sizeof out->answer, d->whole);
-    append(out->answer, sizeof out->answer, COPIED);
-    return true;
 }

@@ -41,6 +41,7 @@ int row_count(pictures *p, int height, int most)
     if (room > most) room = most;
     int n = 1 + below(p, room);
     if (p->level < 0.8 && n > 1 + (int)(6 * p->level)) n = 1 + (int)(6 * p->level);
+    if (p->easy && n > 2) n = 1 + below(p, 2);
     return n;
 }
 

@@ -180,7 +180,32 @@ static const glyph *glyph_of(pictures *p, FT_Face f, double size, FT_UInt g, int
     return c;
 }
 
-static void blit(pictures_image *im, const glyph *g, int x, int y, rgb ink)
+void start_page(pictures *p)
+{
+    p->n_boxes = 0, p->spoiled = false;
+    for (int i = 0; i < p->n_more; i++) p->more[i].task[0] = p->more[i].prompt[0] = p->more[i].answer[0] = 0;
+}
+
+/* A piece of text (page coordinates) was drawn: does it lie over another? */
+static void note_box(pictures *p, struct box own)
+{
+    for (int i = 0; i < p->n_boxes; i++) {
+        const struct box *b = &p->boxes[i];
+        p->spoiled |= own.x0 < b->x1 && b->x0 < own.x1 && own.y0 < b->y1 && b->y0 < own.y1;
+    }
+    if (p->n_boxes < MOST_BOXES) p->boxes[p->n_boxes++] = own;
+}
+
+/* Whether what is at (x, y) is too near to the ink; small letters need more. */
+static bool faint(const pictures_image *im, const pen *s, double x, double y, double ink)
+{
+    if (x < 0 || y < 0 || x >= im->width || y >= im->height) return false;
+    const uint8_t *q = im->rgb + 3 * ((size_t)y * (size_t)im->width + (size_t)x);
+    return fabs(luma((rgb){q[0], q[1], q[2]}) - ink) < (s->size < 16 ? 50 : 36);
+}
+
+/* False when a part of it lies outside. */
+static bool blit(pictures_image *im, const glyph *g, int x, int y, rgb ink)
 {
     const int c[3] = {(int)ink.r, (int)ink.g, (int)ink.b};
     int from = x < 0 ? -x : 0, to = x + g->width > im->width ? im->width - x : g->width;
@@ -193,12 +218,16 @@ static void blit(pictures_image *im, const glyph *g, int x, int y, rgb ink)
                 for (int k = 0; k < 3; k++)
                     q[k] = (uint8_t)(q[k] + ((c[k] - q[k]) * a[i] + (c[k] >= q[k] ? 127 : -127)) / 255);
     }
+    return !g->width || (x >= 0 && y >= 0 && x + g->width <= im->width && y + g->rows <= im->height);
 }
 
 double draw_text(pictures *p, pictures_image *im, const pen *s, const char *text, double x, double y,
                  double angle)
 {
-    double ct = cos(p->turn), st = sin(p->turn), dx = x - p->turn_x, dy = y - p->turn_y, walked = 0;
+    double ct = cos(p->turn), st = sin(p->turn), dx = x - p->turn_x, dy = y - p->turn_y, walked = 0,
+           ink = luma(s->ink);
+    struct box own = {(float)x, (float)(y - 0.66 * s->size), (float)x, (float)(y + 0.08 * s->size)};
+    int letters = 0, hidden = 0;
     x = p->turn_x + dx * ct + dy * st, y = p->turn_y - dx * st + dy * ct;
     angle += p->turn;
     ct = cos(angle), st = sin(angle);
@@ -209,16 +238,21 @@ double draw_text(pictures *p, pictures_image *im, const pen *s, const char *text
         double k = kerning(s->face, before, g) * s->size,
                advance = advance_of(s->face, g) * s->size + s->spacing, up = 0.3 * s->size;
         x += k * ct, y -= k * st;
-        mark_character(p, im, x + advance / 2 * ct - up * st, y - advance / 2 * st - up * ct, letter);
+        double u = x + advance / 2 * ct - up * st, v = y - advance / 2 * st - up * ct;
+        mark_character(p, im, u, v, letter);
+        letters++, hidden += faint(im, s, u, v, ink);
         if (letter != ' ') {
             int qx = (int)floor(x * 4 + 0.5), qy = (int)floor(-y * 4 + 0.5);
             if (angle == 0) qy = (qy + 2) & ~3;
             const glyph *d = glyph_of(p, s->face, s->size, g, qx & 3, qy & 3, angle);
-            blit(im, d, (qx >> 2) + d->left, -(qy >> 2) - d->top, s->ink);
+            p->spoiled |= !blit(im, d, (qx >> 2) + d->left, -(qy >> 2) - d->top, s->ink);
         }
         x += advance * ct, y -= advance * st;
         walked += k + advance;
         before = g;
     }
+    own.x1 += (float)walked;
+    note_box(p, own);
+    p->spoiled |= 4 * hidden > letters; /* letters before may hang over: a few count for nothing */
     return walked;
 }
