@@ -6,13 +6,14 @@
 
 Writes OUT/fonts/*.ttf|otf, OUT/fonts-train.txt, OUT/fonts-held-out.txt, OUT/words.txt, OUT/names.txt (of people and places) and with
 NODE_MODULES OUT/sprites.bin and sprites.txt. Families are split, not files: no style of
-a held-out family is ever seen in training.
+a held-out family is ever seen in training. Coarse and offensive words are left out (left_out.py).
 """
 import os
 import random
 import subprocess
 import sys
 
+import left_out
 import sprites
 from fontTools import subset
 
@@ -63,6 +64,7 @@ def cut(path, out):
 def listed(out, name, words):
     words = sorted(words)
     random.Random(1).shuffle(words)
+    words = left_out.without(words)
     with open(os.path.join(out, name), 'w') as f:
         f.write('\n'.join(words) + '\n')
 
