@@ -50,7 +50,7 @@ function languageName(tag: string): string {
   }
 }
 
-/** What the model is asked. The demo model knows its one prompt and English alone. */
+/** What the model is asked. The demo model was taught this request, and English alone. */
 export function promptFor(model: string, prompt: string | undefined, language: string): string {
   if (prompt === undefined && model === 'demo') return DEMO;
   const name = languageName(language);

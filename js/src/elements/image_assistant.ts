@@ -27,9 +27,11 @@ export interface AssistantEvents {
 }
 
 export class GalagoImageAssistant extends AssistantSettings {
-  static readonly observedAttributes = ['model', 'device', 'prompt', 'multiple', 'disabled', 'figures', 'lang'];
+  static readonly observedAttributes = ['model', 'device', 'prompt', 'multiple', 'disabled', 'figures', 'lang', 'model-lang'];
 
   private readonly waiting = new Waiting();
+  /** Those that came from a sample. */
+  private readonly tried = new WeakMap<AssistantPicture, AssistantSample>();
   private cleared: { turns: AssistantTurn[]; pictures: readonly AssistantPicture[] } | null = null;
   private stage: { turn: AssistantTurn; stage: 'vision' | 'prefill'; percent: number } | null = null;
   private waitsForModel = false;
@@ -74,7 +76,7 @@ export class GalagoImageAssistant extends AssistantSettings {
     retry: (turn) => this.attempt(() => this.talk.retry(turn)),
     edit: (turn, question) => this.attempt(() => this.talk.edit(turn, question)),
     copy: (text, from) => void this.copy(text, from),
-    speak: (turn) => (this.speech.id === turn.id ? this.speech.stop() : this.speech.speak(turn.id, turn.alt?.plain ?? turn.answer, this.language)),
+    speak: (turn) => (this.speech.id === turn.id ? this.speech.stop() : this.speech.speak(turn.id, turn.alt?.plain ?? turn.answer, this.modelLang || this.language)),
     load: () => void this.own.get(this.model, this.modelOptions).catch(() => undefined),
     cancel: () => this.own.dispose(),
     save: (format) => this.save(format),
@@ -171,7 +173,10 @@ export class GalagoImageAssistant extends AssistantSettings {
 
   private async addSample(sample: AssistantSample): Promise<void> {
     const [added] = await this.addPictures([sample.src]);
-    if (added) this.view.focus();
+    if (!added) return;
+    this.tried.set(added, sample);
+    this.draw();
+    this.view.focus();
   }
 
   private removePicture(picture: AssistantPicture): void {
@@ -250,6 +255,12 @@ export class GalagoImageAssistant extends AssistantSettings {
     const turn = this.talk.turns[i];
     if (!turn) throw new GalagoError('argument', `There is no turn ${i}: the conversation has ${this.talk.turns.length}`);
     return turn;
+  }
+
+  /** Ready-made ones: those of a sample, or general ones. */
+  private questions(): readonly string[] {
+    const [first, second] = this.waiting.list, own = first && !second && this.tried.get(first)?.questions;
+    return own || this.words.examples.split('\n').filter(Boolean);
   }
 
   // ---- the whole conversation ----
@@ -357,7 +368,7 @@ export class GalagoImageAssistant extends AssistantSettings {
     this.drawing = null;
     this.waiting.sweep([this.talk.turns, this.cleared?.turns ?? []].flat().flatMap((t) => t.pictures).concat(this.cleared?.pictures ?? []));
     this.view.draw({
-      texts: this.words, numbers: this.numbers, pictures: this.waiting.list, samples: this.samples, turns: this.talk.turns, model: this.provider ? null : this.own.current,
+      texts: this.words, numbers: this.numbers, pictures: this.waiting.list, samples: this.samples, questions: this.questions(), modelLang: this.modelLang, turns: this.talk.turns, model: this.provider ? null : this.own.current,
       busy: this.talk.busy, multiple: this.multiple, disabled: this.disabled, figures: this.hasAttribute('figures'), canUndo: this.cleared !== null, speaking: this.speech.id,
       waits: this.waitsForModel, stage: this.stage,
     }, follow);

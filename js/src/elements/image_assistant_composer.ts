@@ -23,6 +23,9 @@ export interface ComposerState {
   numbers: Numbers;
   pictures: readonly AssistantPicture[];
   samples: readonly AssistantSample[];
+  /** Ready-made, and their language where it is not the page's. */
+  questions: readonly string[];
+  modelLang: string;
   /** There are turns. */
   talking: boolean;
   busy: boolean;
@@ -94,7 +97,7 @@ export class Composer {
 
   update(state: ComposerState): void {
     this.state = state;
-    const { texts: t, pictures, talking, busy } = state;
+    const { texts: t, pictures, questions, talking, busy } = state, examples = questions.join('\n');
     this.node.hidden = !talking && pictures.length === 0;
     setAttribute(this.node, 'aria-label', t.question);
     this.updateStrip(state);
@@ -116,11 +119,12 @@ export class Composer {
     this.stop.node.hidden = !busy;
     this.chips.hidden = talking;
     setAttribute(this.chips, 'aria-label', t.examplesLabel);
-    if (t.examples !== this.shownExamples) {
-      this.shownExamples = t.examples;
-      this.chips.replaceChildren(...t.examples.split('\n').filter(Boolean).map((question) => {
+    if (examples !== this.shownExamples) {
+      this.shownExamples = examples;
+      this.chips.replaceChildren(...questions.map((question) => {
         const chip = button('button', null, () => this.act(() => this.actions.ask(question)), 'button example');
         chip.label(question);
+        setAttribute(chip.node, 'lang', state.modelLang || null);
         return chip.node;
       }));
     }

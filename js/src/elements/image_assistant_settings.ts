@@ -102,6 +102,14 @@ export abstract class AssistantSettings extends Base {
     else this.setAttribute('multiple', 'false');
   }
 
+  /** The language that the model is asked in and answers in, where it is not the page's. */
+  get modelLang(): string {
+    return this.getAttribute('model-lang') ?? '';
+  }
+  set modelLang(language: string) {
+    this.setAttribute('model-lang', language);
+  }
+
   protected get language(): string {
     return this.closest<HTMLElement>('[lang]')?.lang || document.documentElement.lang || navigator.language;
   }

@@ -14,6 +14,8 @@ export interface TurnAround {
   later: number;
   busy: boolean;
   figures: boolean;
+  /** Of the answer, where it is not the page's. */
+  modelLang: string;
   speaking: boolean;
   /** The model is not there yet. */
   waits: boolean;
@@ -97,12 +99,12 @@ export class TurnView {
     this.copy.node.hidden = turn.kind === 'alt' && turn.alt !== null;
     this.again.node.hidden = !last || around.busy;
     this.tools.hidden = !whole;
-    this.updateAlt(t);
+    this.updateAlt(around);
     setText(this.figures, around.figures && turn.figures ? figuresLine(turn, around) : '');
     this.figures.hidden = this.figures.textContent === '';
   }
 
-  private updateAnswer({ texts: t, waits, stage, numbers }: TurnAround): void {
+  private updateAnswer({ texts: t, waits, stage, numbers, modelLang }: TurnAround): void {
     const { turn } = this, running = turn.state === 'waiting' || turn.state === 'answering';
     setText(this.thoughtsTitle, t.thoughts);
     setText(this.thoughtsText, turn.thoughts);
@@ -113,6 +115,7 @@ export class TurnView {
       setText(this.stageText, stage && !waits && stage.percent > 0 && stage.percent < 100 ? `${words} ${numbers.percent(stage.percent / 100)}` : words);
     }
     setAttribute(this.answer, 'aria-busy', String(running));
+    setAttribute(this.answer, 'lang', modelLang || null);
     this.showText(turn.alt ? '' : turn.answer);
     this.answer.hidden = this.answer.textContent === '';
     setText(this.note, turn.state === 'stopped' ? t.stopped : turn.state === 'done' && turn.answer === '' ? t.empty : turn.figures?.finish_reason === 'length' ? t.cutOff : '');
@@ -127,7 +130,7 @@ export class TurnView {
     else this.answer.replaceChildren(text);
   }
 
-  private updateAlt(t: AssistantTexts): void {
+  private updateAlt({ texts: t, modelLang }: TurnAround): void {
     const { alt } = this.turn, key = alt && [alt.html, t.altPlain, t.altHtml, t.copyAlt, t.copyHtml].join('\n');
     this.altRows.hidden = alt === null;
     if (key === this.shownAlt) return;
@@ -135,7 +138,7 @@ export class TurnView {
     const row = (name: string, value: string, code: boolean, label: string): HTMLElement => {
       const copy = button('button small', 'copy', () => this.actions.copy(value, copy.node));
       copy.label(label);
-      return el('div', {}, el('dt', {}, name), el('dd', {}, code ? el('code', { dir: 'ltr' }, value) : el('span', { dir: 'auto' }, value), copy.node));
+      return el('div', {}, el('dt', {}, name), el('dd', {}, code ? el('code', { dir: 'ltr' }, value) : el('span', { dir: 'auto', lang: modelLang || null }, value), copy.node));
     };
     this.altRows.replaceChildren(...(alt ? [row(t.altPlain, alt.plain, false, t.copyAlt), row(t.altHtml, alt.html, true, t.copyHtml)] : []));
   }

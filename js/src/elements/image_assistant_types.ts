@@ -47,4 +47,6 @@ export interface AssistantSample {
   src: string;
   name: string;
   alt: string;
+  /** Offered while it is the only picture, in place of the general `examples`. */
+  questions?: readonly string[];
 }

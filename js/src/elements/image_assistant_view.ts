@@ -16,6 +16,8 @@ export interface ViewState {
   numbers: Numbers;
   pictures: readonly AssistantPicture[];
   samples: readonly AssistantSample[];
+  questions: readonly string[];
+  modelLang: string;
   turns: readonly AssistantTurn[];
   /** Null where the page has the model. */
   model: ModelState | null;
@@ -82,10 +84,10 @@ export class View {
     this.choose.multiple = state.multiple;
     this.head.update({ texts, numbers, model: state.model, talking, something: talking || pictures.length > 0, busy, canUndo: state.canUndo });
     this.log.update(turns, texts.conversation, (turn, at) => ({
-      texts, numbers, n: at + 1, later: turns.length - at - 1, busy, figures: state.figures, speaking: state.speaking === turn.id, waits: state.waits,
+      texts, numbers, n: at + 1, later: turns.length - at - 1, busy, figures: state.figures, modelLang: state.modelLang, speaking: state.speaking === turn.id, waits: state.waits,
       stage: state.stage?.turn === turn ? state.stage : null,
     }));
-    const composing = { texts, numbers, pictures, samples: state.samples, talking, busy };
+    const composing = { texts, numbers, pictures, samples: state.samples, questions: state.questions, modelLang: state.modelLang, talking, busy };
     this.start.update(composing);
     this.composer.update(composing);
     this.camera.label();
