@@ -71,8 +71,8 @@ for (const file of files(join(web, 'texts'), /\.json$/)) {
 }
 for (const file of files(join(web, 'icons'))) copy(file, join('icons', relative(join(web, 'icons'), file)));
 for (const file of readdirSync(web).filter((f) => /\.(svg|webmanifest)$/.test(f))) copy(join(web, file), file);
-// SAMPLES of src/views/ask.ts.
-for (const file of ['samples/shapes-1', 'gallery/receipt', 'gallery/emoji', 'gallery/chart']) copy(join(root, `models/demo/${file}.png`), `samples/${basename(file)}.png`);
+// SAMPLES of src/samples.ts.
+for (const file of ['models/demo/samples/shapes-1', ...['receipt', 'emoji', 'chart'].map((name) => `web/samples/${name}`)]) copy(join(root, `${file}.png`), `samples/${basename(file)}.png`);
 for (const name of ['index', 'worker', 'image-assistant', 'auto-alt']) {
   if (existsSync(join(dist, `${name}.js`))) copy(join(dist, `${name}.js`), `galago/${name}.js`);
 }

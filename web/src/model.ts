@@ -239,7 +239,7 @@ class PageModel extends EventTarget {
     const [{ pipeline }] = await Promise.all([import('galago'), this.leaving]);
     signal.throwIfAborted();
     const { device, ...detail } = modelOptions();
-    // The demo model was trained on pictures of one size.
+    // The demo model was trained on pictures up to a size, and its files name it.
     const options: ModelOptions = { device, ...(choice.kind === 'demo' ? {} : detail), ...choice.options, signal, progress_callback: (e) => signal.aborted || this.told(e, estimator) };
     const release = choice.kind === 'hub' ? this.hold(storedId(choice), signal) : undefined;
     try {

@@ -22,7 +22,7 @@ export interface Speed {
 }
 
 /** Bytes of the demo model's text part. */
-const DEMO_BYTES = 5.26e6;
+const DEMO_BYTES = 7.16e6;
 const WORDS_PER_TOKEN = 0.75;
 
 /** Bytes that each token reads: of a GGUF pair the text file; of a folder what the weights become, less the vision part. */

@@ -27,7 +27,7 @@ export async function answered(page, count = 1, seconds = 90) {
 /** Waits for so many pictures for the next question, and for the model, which begins to load with the first. */
 export async function waiting(page, n, seconds = 60) {
   await page.until((count) => document.querySelector('galago-image-assistant').pictures.length === count, n, { what: `${n} pictures` });
-  await page.until(() => /ready|not loaded/.test(document.getElementById('chip').textContent), undefined, { what: 'the model', seconds });
+  await page.until(() => /ready|failed/.test(document.getElementById('chip').dataset.state), undefined, { what: 'the model', seconds });
 }
 
 export async function addSample(page, n = 0, seconds = 60) {

@@ -8,11 +8,12 @@ const galago = path.join(root, process.env.BUILD ?? 'build', 'galago');
 export const missing = () => (existsSync(galago) ? null : `${galago} is not built: run make`);
 
 const said = new Map();
-/** The answer for pictures (paths) and a question, greedy, on the CPU. */
-export function words(pictures, prompt = 'Describe this image.') {
-  const list = [pictures].flat(), key = JSON.stringify([list, prompt]);
+/** The answer for pictures (paths) and a question, greedy, on the CPU; by the demo model, or another one (a path) as `dtype`. */
+export function words(pictures, prompt = 'Describe this image.', { tokens = 512, model = null, dtype = null } = {}) {
+  const list = [pictures].flat(), key = JSON.stringify([list, prompt, tokens, model, dtype]);
+  const more = [...(model ? ['--model', model] : []), ...(dtype ? ['--dtype', dtype] : [])];
   if (!said.has(key)) {
-    const out = execFileSync(galago, ['run', '--device', 'cpu', '--quiet', '--json', '--max-tokens', '512', '--prompt', prompt, ...list.flatMap((p) => ['--image', p])], { encoding: 'utf8' });
+    const out = execFileSync(galago, ['run', '--device', 'cpu', '--quiet', '--json', '--max-tokens', String(tokens), ...more, '--prompt', prompt, ...list.flatMap((p) => ['--image', p])], { encoding: 'utf8' });
     said.set(key, JSON.parse(out).text.trim());
   }
   return said.get(key);

@@ -7,10 +7,8 @@ import { explain } from '../errors.js';
 import { bytes, currentLanguage, t } from '../i18n.js';
 import { model } from '../model.js';
 import type { View } from '../router.js';
+import { QUESTIONS, SAMPLES } from '../samples.js';
 import { generation, modelOptions, settings } from '../settings.js';
-
-/** Pictures to try, in samples/; the texts ask.sample_1 and on say what they show. */
-const SAMPLES = ['shapes-1', 'receipt', 'emoji', 'chart'];
 
 /** The element speaks English by itself; its other languages lie beside the page's. */
 async function elementTexts(): Promise<Partial<AssistantTexts>> {
@@ -24,11 +22,11 @@ async function elementTexts(): Promise<Partial<AssistantTexts>> {
   }
 }
 
-/** The demo model was taught in English; what the buttons ask stays in words that it knows. */
+/** The demo model was taught in English; what it is asked stays in words that it knows. */
 function asTaught(texts: Partial<AssistantTexts>): Partial<AssistantTexts> {
   if (model.choice.kind !== 'demo') return texts;
   const { describePrompt: _1, describeManyPrompt: _2, readPrompt: _3, altPrompt: _4, examples: _5, ...rest } = texts;
-  return { ...rest, examples: ['What is in the middle?', 'How many shapes are there?', 'What colour is the largest shape?'].join('\n') };
+  return { ...rest, examples: QUESTIONS.join('\n') };
 }
 
 /** What stands above the assistant while there is something to know about the model. */
@@ -75,8 +73,16 @@ export function mount(root: HTMLElement): View {
     if (!hint.hidden) fill(hint, t('ask.demo'), ' ', el('a', { href: '#models' }, t('ask.other_model')));
     if (assistant && kind !== model.choice.kind) {
       kind = model.choice.kind;
-      assistant.texts = asTaught(texts);
+      ask();
     }
+  }
+  /** What is offered to be asked, and in which language. */
+  function ask(): void {
+    if (!assistant) return;
+    const demo = model.choice.kind === 'demo';
+    assistant.modelLang = demo && currentLanguage() !== 'en' ? 'en' : '';
+    assistant.texts = asTaught(texts);
+    assistant.samples = SAMPLES.map(([name, ...questions], i) => ({ src: `./samples/${name}.png`, name: `${name}.png`, alt: t(`ask.sample_${i + 1}`), ...(demo && { questions }) }));
   }
   function useSettings(): void {
     if (!assistant) return;
@@ -88,9 +94,7 @@ export function mount(root: HTMLElement): View {
   }
   async function useTexts(): Promise<void> {
     texts = await elementTexts();
-    if (!assistant) return;
-    assistant.texts = asTaught(texts);
-    assistant.samples = SAMPLES.map((name, i) => ({ src: `./samples/${name}.png`, name: `${name}.png`, alt: t(`ask.sample_${i + 1}`) }));
+    ask();
   }
 
   async function make(): Promise<void> {

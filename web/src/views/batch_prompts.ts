@@ -10,13 +10,13 @@ export type Preset = (typeof PRESETS)[number];
 const DESCRIBE = 'Describe this image.';
 const PROMPTS: Record<Exclude<Preset, 'own'>, string> = {
   describe: DESCRIBE,
-  read: 'Read all the text in this image.',
+  read: 'Read the text in this image.',
   alt: 'Describe this image in one short sentence, as its alternative text for somebody who cannot see it. Do not begin with "image of".',
 };
 /** A sentence is enough: a model that goes on is cut off. */
 const ALT_TOKENS = 96;
 
-/** What the model is asked, in its own language; the answer's is the page's. The demo model knows one request and English alone. */
+/** What the model is asked, in its own language; the answer's is the page's. The demo model was taught short requests, and English alone. */
 export function promptOf(preset: Preset, own: string, choice: Pick<ModelChoice, 'kind'>): string {
   if (preset === 'own') return own.trim();
   if (choice.kind === 'demo') return preset === 'read' ? PROMPTS.read : DESCRIBE;
