@@ -1,10 +1,11 @@
 // The tests in real browsers.
 //
-//   node js/test/browser/run.mjs [--browsers chromium,firefox,webkit,node] [--quick] [--long] [--suite NAME] [--only TEXT] [--device cpu|gpu] [--facts]
+//   node js/test/browser/run.mjs [--browsers chromium,firefox,webkit,node] [--quick] [--long] [--suite NAME] [--only TEXT] [--device cpu|gpu] [--calls N] [--facts]
 //
 // Prints each failure, one line for each suite and, last, "N passed, N failed". Exit status 1 when something failed.
-// --quick leaves out the long tests; --long (or LONG=1) makes the thousand
-// calls of the memory test and runs what takes minutes on a software GPU; --only runs the tests whose name contains TEXT; --facts prints what the tests noted.
+// --quick leaves out the long tests; --long (or LONG=1) makes the thousand calls of the memory test and runs what takes minutes on a
+// software GPU; --only runs the tests whose name contains TEXT; --calls is the number of calls of the memory test; --facts prints what
+// the tests noted, and how far long ones have come.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,7 +22,7 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 const { values: options } = parseArgs({
   options: {
     browsers: { type: 'string', default: 'chromium,firefox,webkit,node' },
-    suite: { type: 'string' }, only: { type: 'string' }, device: { type: 'string' },
+    suite: { type: 'string' }, only: { type: 'string' }, device: { type: 'string' }, calls: { type: 'string' },
     quick: { type: 'boolean', default: false }, long: { type: 'boolean', default: Boolean(process.env.LONG) }, facts: { type: 'boolean', default: false },
   },
 });
@@ -110,12 +111,14 @@ function runOne(browser, entry, env) {
       if (m.type === 'begin') {
         current = m.test;
         expect(m.seconds + 30, `the test said nothing and did not end`);
+      } else if (m.type === 'progress') {
+        if (options.facts) console.log(`    ${m.test}: ${m.message}`);
       } else if (m.type === 'end') {
         finish();
       } else if (m.type === 'stray') {
         fail(current ?? 'load', m.message);
       } else {
-        expect(180, 'no further test began');
+        expect(600, 'no further test began');
         if (m.type === 'pass' && m.test !== 'before' && m.test !== 'after') seen.passed++;
         if (m.type === 'fail') fail(m.test, m.message);
         if (m.type === 'skip') seen.skipped.push(m);
@@ -124,7 +127,7 @@ function runOne(browser, entry, env) {
       }
     };
     runs.set(run, onMessage);
-    expect(180, 'nothing came back');
+    expect(600, 'nothing came back');
     const onStray = (message, isLog) => {
       if (isLog) return seen.logs.push(message);
       onMessage({ type: 'stray', message });
@@ -152,7 +155,7 @@ function runOne(browser, entry, env) {
 // One entry of the plan, in a browser that runs.
 async function runEntry(name, instance, entry) {
   const [, device, mode, suite] = entry;
-  const env = { browser: name, device, mode, suite, quick: options.quick, long: options.long, only: options.only, origins: servers.origins, origin: servers.origins.plain, hub: hub?.url, follow: Boolean(instance.next) };
+  const env = { browser: name, device, mode, suite, quick: options.quick, long: options.long, only: options.only, calls: Number(options.calls) || undefined, origins: servers.origins, origin: servers.origins.plain, hub: hub?.url, follow: Boolean(instance.next) };
   const start = Date.now();
   const result = await runOne({ name, instance }, entry, env);
   const label = `${name} ${device}${mode === 'none' || mode === 'plain' ? '' : ' ' + mode} ${suite}`;

@@ -122,7 +122,7 @@ export const tests = {
         await vl(${JSON.stringify(sample(1))}, { prompt: 'Say ' + i, max_new_tokens: 2 });
         if (i === 10 || i % 100 === 0) at.push({ ...await vl.memory(), rss: (gc(), process.memoryUsage().rss) });
       }
-      console.log(JSON.stringify(at));`, { args: ['--expose-gc'], seconds: 110 });
+      console.log(JSON.stringify(at));`, { args: ['--expose-gc'], seconds: 550 });
     assert.equal(code, 0, err);
     const [ten, hundred, last] = JSON.parse(out);
     assert.deepEqual([hundred.wasm_bytes, last.wasm_bytes], [ten.wasm_bytes, ten.wasm_bytes]);

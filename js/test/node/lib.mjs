@@ -46,7 +46,7 @@ export async function refused(promise, code, message) {
 }
 
 /** Runs a module's text in a process of its own, in which `galago` is the package. */
-export function node(text, { args = [], env = {}, seconds = 60 } = {}) {
+export function node(text, { args = [], env = {}, seconds = 300 } = {}) {
   const source = text.replaceAll("from 'galago'", `from ${JSON.stringify(dist)}`);
   const r = spawnSync(process.execPath, [...args, '--input-type=module', '-e', source], { encoding: 'utf8', timeout: seconds * 1000, env: { ...process.env, ...env } });
   return { code: r.signal ?? r.status, out: r.stdout, err: r.stderr };

@@ -24,17 +24,17 @@ const six = (rest = '', options = "{ device: 'cpu' }") => `
 export const tests = {
   'six lines print words, and the process ends by itself': () => {
     for (const args of [[], ['--expose-gc', '--enable-source-maps']]) {
-      const { code, out, err } = node(six(), { args, seconds: 20 });
+      const { code, out, err } = node(six(), { args });
       assert.deepEqual([code, out, err], [0, `${words[1]}\n`, '']);
     }
   },
   'process.exit and disposal in the middle': () => {
-    assert.equal(node(six('describe(' + JSON.stringify(sample(1)) + '); process.exit(3);'), { seconds: 20 }).code, 3);
-    const { code, out } = node(six('const call = describe(' + JSON.stringify(sample(1)) + ').catch((e) => console.log(e.code)); await describe.dispose(); await call;'), { seconds: 20 });
+    assert.equal(node(six('describe(' + JSON.stringify(sample(1)) + '); process.exit(3);')).code, 3);
+    const { code, out } = node(six('const call = describe(' + JSON.stringify(sample(1)) + ').catch((e) => console.log(e.code)); await describe.dispose(); await call;'));
     assert.deepEqual([code, out], [0, `${words[1]}\nargument\n`]);
   },
   'an uncaught error shows the caller': () => {
-    const { code, err } = node(six("await describe('/no/such.png');"), { seconds: 20 });
+    const { code, err } = node(six("await describe('/no/such.png');"));
     assert.equal(code, 1);
     assert.match(err, /GalagoError: The picture .*such\.png cannot be read: there is no such file/);
   },

@@ -16,11 +16,11 @@ async function describesIn(t, folder, mode = 'csp') {
   page.on('pageerror', (e) => complaints.push(String(e)));
   try {
     await page.goto(`${servers.origins[mode]}/app/index.html`);
-    await page.waitForSelector('input:enabled', { timeout: 60000 }).catch(async () => {
+    await page.waitForSelector('input:enabled', { timeout: 300000 }).catch(async () => {
       t.fail(`the page says ${JSON.stringify(await page.textContent('#words'))}; ${complaints.join(' | ')}`);
     });
     await page.setInputFiles('input', picture);
-    await page.waitForFunction((text) => document.getElementById('words').textContent === text, words(t), { timeout: 100000 }).catch(async () => {
+    await page.waitForFunction((text) => document.getElementById('words').textContent === text, words(t), { timeout: 500000 }).catch(async () => {
       t.fail(`the page says ${JSON.stringify(await page.textContent('#words'))}`);
     });
     t.equal(complaints, []);
@@ -42,7 +42,7 @@ export const tests = {
       mkdirSync(modules, { recursive: true });
       rmSync(path.join(modules, 'galago'), { force: true, recursive: true });
       symlinkSync(path.join(root, 'js'), path.join(modules, 'galago'));
-      const said = execFileSync(process.execPath, [path.join(examples, 'node/describe.mjs'), picture], { encoding: 'utf8', timeout: 100000 });
+      const said = execFileSync(process.execPath, [path.join(examples, 'node/describe.mjs'), picture], { encoding: 'utf8', timeout: 500000 });
       t.equal(said, `${words(t)}\n`);
     },
   },
@@ -52,7 +52,7 @@ export const tests = {
     unless: (env) => (env.quick ? 'quick' : undefined),
     run: async (t) => {
       const vite = path.join(examples, 'vite');
-      const npm = (...args) => execFileSync('npm', args, { cwd: vite, stdio: ['ignore', 'pipe', 'pipe'], timeout: 200000 });
+      const npm = (...args) => execFileSync('npm', args, { cwd: vite, stdio: ['ignore', 'pipe', 'pipe'], timeout: 1000000 });
       if (!existsSync(path.join(vite, 'node_modules/vite'))) npm('install', '--ignore-scripts', '--loglevel=error');
       rmSync(path.join(vite, 'dist'), { recursive: true, force: true });
       npm('run', 'build', '--', '--base=./');

@@ -62,7 +62,7 @@ const status = (popup) => popup.textContent('#status');
 const badge = (tab) => worker.evaluate((tabId) => chrome.action.getBadgeText({ tabId }), tab);
 const save = (changes) => worker.evaluate((c) => chrome.storage.local.set(c), changes);
 
-async function until(condition, what, t, popup, ms = 60000) {
+async function until(condition, what, t, popup, ms = 300000) {
   for (const end = Date.now() + ms; Date.now() < end; await new Promise((r) => setTimeout(r, 100))) if (await condition()) return;
   t.fail(`${what}: not within ${ms / 1000} s; the window says ${JSON.stringify(popup ? await popup.evaluate(() => document.body.innerText) : '')}; ${complaints.join(' | ')}`);
 }
@@ -177,7 +177,7 @@ export const tests = {
       for (const [name, value] of Object.entries(fields)) await page.fill(`#${name}`, value);
       await page.evaluate(() => document.getElementById('status').replaceChildren());
       await page.click('form > button');
-      await until(async () => page.textContent('#status'), 'an answer', t, null, 5000);
+      await until(async () => page.textContent('#status'), 'an answer', t);
       return page.textContent('#status');
     };
     t.match(await submit({ model: 'two words' }), /"two words" is no model's name/);

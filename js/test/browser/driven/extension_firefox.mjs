@@ -35,7 +35,7 @@ const to = async (handle) => {
 };
 const inPage = `const { extension } = WebExtensionPolicy.getByID('${id}'), win = Services.wm.getMostRecentWindow('navigator:browser'), tab = win.gBrowser.tabs[0];`;
 
-async function until(condition, what, t, ms = 60000) {
+async function until(condition, what, t, ms = 300000) {
   for (const end = Date.now() + ms; Date.now() < end; await new Promise((r) => setTimeout(r, 100))) if (await condition()) return;
   t.fail(`${what}: not within ${ms / 1000} s; here stands ${JSON.stringify(await firefox.run('return document.body.innerText'))}`);
 }
@@ -52,10 +52,10 @@ async function open(t, where) {
   // The window lies in a tab behind the page: a page that is hidden is not described.
   await firefox.privileged(`${inPage} extension.tabManager.addActiveTabPermission(tab);
     win.gBrowser.addTab(extension.policy.getURL('popup.html') + '?tab=' + extension.tabManager.getWrapper(tab).id, { triggeringPrincipal: Services.scriptSecurityManager.getSystemPrincipal() });`);
-  await new Promise((r) => setTimeout(r, 500));
-  const popup = (await handles()).find((h) => h !== page);
+  let popup;
+  await until(async () => (popup = (await handles()).find((h) => h !== page)), 'the tab', t);
   await to(popup);
-  await until(() => firefox.run('return document.querySelector("#go:enabled") !== null'), 'the window', t, 20000);
+  await until(() => firefox.run('return document.querySelector("#go:enabled") !== null'), 'the window', t);
   return { page, popup };
 }
 const press = () => firefox.run('document.getElementById("go").click()');
@@ -135,12 +135,13 @@ export const tests = {
   'a site that is described by itself': {
     seconds: 120,
     run: async (t) => {
+      const scripts = () => firefox.privileged(`${inPage} return extension.policy.contentScripts.length;`), before = await scripts();
       const { page } = await open(t, '/strict');
       const found = await firefox.send('WebDriver:FindElement', { using: 'css selector', value: '#always' });
       await firefox.send('WebDriver:ElementClick', { id: Object.values(found.value ?? found)[0] });
       await until(() => firefox.run('return document.getElementById("always").checked'), 'the tick', t);
       await firefox.privileged(`${inPage} win.gBrowser.selectedTab = tab;`);
-      await new Promise((r) => setTimeout(r, 1000));
+      await until(async () => (await scripts()) > before, 'the registration', t);
       await to(page);
       await firefox.send('WebDriver:Refresh');
       await until(async () => (await alts('one', 'two')).every(Boolean), 'the texts', t);

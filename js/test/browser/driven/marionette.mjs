@@ -11,11 +11,11 @@ const binary = () => process.env.FIREFOX ?? ['/usr/bin/firefox-esr', '/usr/bin/f
 
 async function portOf(profile) {
   const file = path.join(profile, 'MarionetteActivePort');
-  for (let i = 0; i < 300; i++) {
+  for (let i = 0; i < 1200; i++) {
     if (existsSync(file) && readFileSync(file, 'utf8').trim()) return Number(readFileSync(file, 'utf8'));
     await sleep(100);
   }
-  throw new Error('Firefox did not begin to listen within 30 s');
+  throw new Error('Firefox did not begin to listen within two minutes');
 }
 
 /** Messages are JSON with their length before them: [0, id, name, parameters] out, [1, id, error, result] back, after a greeting. */

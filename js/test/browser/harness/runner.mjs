@@ -1,15 +1,20 @@
 // Runs the tests of one suite, in a page, in a worker or in Node alike, and reports each as it ends.
 //
 // A suite is a module with `tests`: an object of name -> async function(t), or name -> { run, seconds, unless(env) } where
-// `seconds` is the time after which the test counts as failed (60) and `unless` gives a reason to leave the test out, or nothing.
+// `seconds` is what the test takes at most on a machine that does nothing else (60) and `unless` gives a reason to leave the test out, or
+// nothing. A test that takes `patience` times that hangs.
 // `tests` may also be a function of the environment that gives such an object. A suite may export `before(t)` and `after(t)`, once for the suite,
 // and `strays`, a pattern of complaints of the page that belong to its tests.
 //
 // t.env      what the run says about itself: { browser, device, mode, quick, origin, ... }
 // t.note     a figure or a fact that is printed with the results
+// t.progress how far the test has come, for who looks on
 // t.skip     ends the test as left out, with the reason
 
 class Skip extends Error {}
+
+// Where others have the processors too a test takes as many times longer as they are: this ends what hangs, and judges nothing.
+export const patience = 5;
 
 export function show(value) {
   const text = typeof value === 'string' ? JSON.stringify(value) : value instanceof Error ? `${value.name}: ${value.message}` : JSON.stringify(value);
@@ -23,13 +28,14 @@ function same(a, b) {
   return keys.length === Object.keys(b).length && keys.every((k) => same(a[k], b[k]));
 }
 
-function assertions(env, notes) {
+function assertions(env, notes, progress) {
   const fail = (message) => {
     throw new Error(message);
   };
   return {
     env,
     note: (key, value) => notes.push([key, value]),
+    progress,
     skip: (reason) => {
       throw new Skip(reason);
     },
@@ -61,18 +67,18 @@ function within(seconds, promise) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-// Runs `suite` and calls report({type: 'begin'|'pass'|'fail'|'skip'|'end', test, message, notes, ms}) as it goes.
+// Runs `suite` and calls report({type: 'begin'|'progress'|'pass'|'fail'|'skip'|'end', test, message, notes, ms}) as it goes.
 export async function runSuite(suite, env, report) {
   const one = async (name, entry) => {
-    const { run, seconds = 60, unless } = typeof entry === 'function' ? { run: entry } : entry;
-    const reason = unless?.(env);
+    const { run, seconds: usual = 60, unless } = typeof entry === 'function' ? { run: entry } : entry;
+    const reason = unless?.(env), seconds = usual * patience;
     if (reason) return report({ type: 'skip', test: name, message: reason });
     await report({ type: 'begin', test: name, seconds });
     const notes = [];
     const start = performance.now();
     let result = { type: 'pass' };
     try {
-      await within(seconds, run(assertions(env, notes)));
+      await within(seconds, run(assertions(env, notes, (message) => report({ type: 'progress', test: name, message }))));
     } catch (error) {
       const stack = (error?.stack ?? '').split('\n').filter((l) => /suites\//.test(l)).slice(0, 3).map((l) => l.trim()).join(' | ');
       result = error instanceof Skip ? { type: 'skip', message: error.message } : { type: 'fail', message: `${show(error)}${stack && '   ' + stack}` };

@@ -1,5 +1,5 @@
 // Traces as Chromium records them for its developer tools, and what they say of a page's own thread.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 /** Tasks of the page's own thread, with their milliseconds on the clock and on the processor; `what` names what took the most of one. */
@@ -13,16 +13,35 @@ export function tasksOf(events) {
 }
 
 /**
+ * Milliseconds that the pages' own threads were ready to run and had no processor, since their start; 0 where the system does not tell.
+ * By no more than this others made a task longer.
+ */
+function waitedForProcessors() {
+  let ns = 0;
+  try {
+    for (const pid of readdirSync('/proc').filter((n) => /^\d+$/.test(n))) {
+      try {
+        if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('--type=renderer')) ns += Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[1]);
+      } catch {} // it has ended
+    }
+  } catch {} // no Linux
+  return ns / 1e6;
+}
+
+/**
  * Records a trace while `work` runs and writes it to `file`, which developer tools open. `cdp` is a session with the page.
- * Resolves with { result: what `work` gave, tasks: the page's own }.
+ * Resolves with { result: what `work` gave, tasks: the page's own,
+ * waited: milliseconds that it waited for a processor }.
  */
 export async function record(cdp, file, work) {
   const chunks = [], collect = ({ value }) => chunks.push(...value);
   cdp.on('Tracing.dataCollected', collect);
   await cdp.send('Tracing.start', { transferMode: 'ReportEvents', traceConfig: { includedCategories: ['toplevel', 'devtools.timeline', 'v8.execute', '__metadata'] } });
-  let result;
+  const before = waitedForProcessors();
+  let result, waited;
   try {
     result = await work();
+    waited = waitedForProcessors() - before;
   } finally {
     const ended = new Promise((done) => cdp.once('Tracing.tracingComplete', done));
     await cdp.send('Tracing.end');
@@ -31,5 +50,5 @@ export async function record(cdp, file, work) {
   }
   mkdirSync(path.dirname(file), { recursive: true });
   writeFileSync(file, JSON.stringify({ traceEvents: chunks }));
-  return { result, tasks: tasksOf(chunks) };
+  return { result, tasks: tasksOf(chunks), waited };
 }

@@ -41,13 +41,13 @@ export async function launch({ args = [] } = {}) {
     return value;
   };
   let up = false;
-  for (let i = 0; i < 100 && !up; i++) {
+  for (let i = 0; i < 1200 && !up; i++) {
     up = await fetch(`http://127.0.0.1:${port}/status`).then((r) => r.ok, () => false);
     if (!up) await new Promise((resolve) => setTimeout(resolve, 100));
   }
   if (!up) {
     await stop(child);
-    throw new Error('WebKitWebDriver did not start within 10 s');
+    throw new Error('WebKitWebDriver did not start within two minutes');
   }
   const options = { binary: miniBrowser(), args: ['--automation', ...args] };
   let version = 'WebKitGTK', session = null;

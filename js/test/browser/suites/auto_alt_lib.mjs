@@ -1,6 +1,8 @@
 // What the suites of autoAlt share: pictures in the page, and a describer that is quick and tells what it was asked.
 import { sample, sleep, url } from './lib.mjs';
 
+export { until } from './lib.mjs';
+
 export const load = () => import('../../../dist/auto-alt.js');
 
 /** The attribute that marks what was written. */
@@ -47,14 +49,6 @@ export async function on(elements, run) {
     for (const run of started) await run.undo();
     place.remove();
   }
-}
-
-export async function until(condition, what, ms = 10000) {
-  for (const end = Date.now() + ms; Date.now() < end; await sleep(20)) {
-    const value = await condition();
-    if (value) return value;
-  }
-  throw new Error(`${what} did not come to be within ${ms} ms`);
 }
 
 /** After what the browser tells later: mutations, the view, loading. */

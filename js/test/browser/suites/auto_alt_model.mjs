@@ -286,7 +286,7 @@ export const tests = {
         await settled();
         t.equal(events, [], 'nothing was fetched');
         place.append(img(t, 1));
-        await until(() => place.firstChild?.alt, 'the words', 60000);
+        await until(() => place.firstChild?.alt, 'the words');
         t.equal(place.firstChild.alt, await native(t, 1));
         t.ok(events.includes('ready'));
         await run.stop();

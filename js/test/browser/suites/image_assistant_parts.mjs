@@ -1,6 +1,6 @@
 // The parts of <galago-image-assistant> that need a page but no model: what scrolls, what is copied, saved and spoken, the camera. A pretended
 // pipeline answers with given pieces, so that each moment of an answer can be looked at.
-import { bytes, sample, sleep } from './lib.mjs';
+import { bytes, sample, sleep, until } from './lib.mjs';
 
 export async function before() {
   await import('../../../dist/image-assistant.js');
@@ -67,19 +67,22 @@ const lines = Array.from({ length: 60 }, (_, i) => `line ${i}\n`);
 
 /** The end of the answer is followed; a reader who has scrolled up is left alone. */
 async function follows(t, setUp, where) {
-  let open = false;
-  await withAnswer(t, { pieces: lines, setUp, next: () => sleep(open ? 0 : 8) }, async ({ a, root }) => {
+  // The second answer stands still at its twentieth line until it is let go on.
+  let goOn, left = Infinity;
+  const held = new Promise((resolve) => (goOn = resolve));
+  await withAnswer(t, { pieces: lines, setUp, next: () => (left-- > 0 ? sleep(0) : held) }, async ({ a, root }) => {
     await a.describe();
     await frames();
     const { top, bottom } = where(root);
     t.below(Math.abs(bottom() - top()), 80, 'the end is in view when the answer has ended');
+    left = 21;
     const asked = a.ask('Again?'), turn = a.conversation[1];
-    while (!turn.answer.includes('line 20')) await sleep(5);
+    await until(() => turn.answer.includes('line 20'), 'the twentieth line');
     await frames();
     t.below(Math.abs(bottom() - top()), 80, 'and while it is made');
     where(root).scroll(0);
     await frames();
-    open = true;
+    goOn();
     await asked;
     await frames();
     t.equal(where(root).scrolled(), 0, 'a reader who went up stays there');
@@ -107,13 +110,13 @@ export const tests = {
 
   'each answer is announced once, whole': async (t) => withAnswer(t, { pieces: ['One', ' two', ' three'] }, async ({ a, root }) => {
     const heard = [], voice = root.querySelector('[role=status].unseen');
-    const observer = new MutationObserver(() => voice.textContent && heard.push(voice.textContent));
+    const observer = new MutationObserver(() => voice.textContent.startsWith('Answer') && heard.push(voice.textContent));
     observer.observe(voice, { childList: true, characterData: true, subtree: true });
-    await sleep(120);
-    heard.length = 0;
     await a.describe();
-    await sleep(150);
+    await until(() => heard.length, 'the announcement');
+    await sleep(150); // one too many would come
     await a.retry();
+    await until(() => heard.length > 1, 'the second announcement');
     await sleep(150);
     observer.disconnect();
     t.equal(heard, ['Answer: One two three', 'Answer: One two three']);
@@ -124,15 +127,13 @@ export const tests = {
     let copied = null;
     await instead(navigator, 'clipboard', { writeText: async (text) => void (copied = text) }, async () => {
       const button = press('Copy');
-      await sleep(30);
-      t.equal([copied, button.textContent], ['One\ntwo', 'Copied']);
+      await until(() => button.textContent === 'Copied', 'the button\'s word');
+      t.equal(copied, 'One\ntwo');
     });
     await instead(navigator, 'clipboard', undefined, async () => instead(document, 'execCommand', () => false, async () => {
-      await sleep(2000);
-      t.ok(find('Copy'), 'the button has its own name again');
+      await until(() => find('Copy'), 'the button\'s own name');
       press('Copy');
-      await sleep(30);
-      t.match(root.querySelector('[part=problem]').textContent, /does not allow copying/);
+      await until(() => /does not allow copying/.test(root.querySelector('[part=problem]')?.textContent), 'the refusal');
       t.equal(root.querySelectorAll('textarea.unseen').length, 0);
     }));
   }),
@@ -188,10 +189,9 @@ export const tests = {
     for (const [name, message] of [['NotAllowedError', /was not allowed/], ['NotFoundError', /No camera was found/], ['NotReadableError', /another program/]]) {
       await instead(navigator, 'mediaDevices', { getUserMedia: async () => Promise.reject(new DOMException('x', name)) }, async () => {
         press('Use the camera') ?? t.fail('no button');
-        await sleep(30);
         const dialog = root.querySelector('dialog');
+        await until(() => message.test(dialog.textContent), `the words of ${name}`);
         t.ok(dialog.open && find('Take picture').disabled);
-        t.match(dialog.textContent, message);
         press('Cancel');
         t.ok(!dialog.open);
       });
@@ -206,9 +206,9 @@ export const tests = {
       let stream;
       await instead(navigator, 'mediaDevices', { getUserMedia: async () => (stream = canvas.captureStream()), enumerateDevices: async () => [{ kind: 'videoinput', deviceId: 'a' }, { kind: 'audioinput', deviceId: 'b' }] }, async () => {
         press('Use the camera');
-        for (let i = 0; i < 300 && (find('Take picture')?.disabled ?? true); i++) await sleep(20);
+        await until(() => find('Take picture')?.disabled === false, 'the camera');
         press('Take picture');
-        for (let i = 0; i < 300 && a.pictures.length < 2; i++) await sleep(20);
+        await until(() => a.pictures.length > 1, 'the picture');
       });
       clearInterval(timer);
       t.match(a.pictures[1].name, /^Photo \d+\.jpg$/);

@@ -23,3 +23,12 @@ export const url = (env, path) => `${env.origin}/${path}`;
 export const bytes = async (env, path) => new Uint8Array(await (await fetch(url(env, path))).arrayBuffer());
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Waits for a condition and gives its value; the time limit ends what hangs, and judges nothing. */
+export async function until(condition, what, seconds = 120) {
+  for (const end = performance.now() + seconds * 1000; performance.now() < end; await sleep(15)) {
+    const value = await condition();
+    if (value) return value;
+  }
+  throw new Error(`${what} did not come within ${seconds} s`);
+}

@@ -1,5 +1,6 @@
-// A thousand calls in one page: the memory of the JavaScript heaps, of the wasm instance and of the GPU buffers after the last
-// is what it was after the tenth. (A thousand with --long, else sixty.) Tiny pictures and answers, since only their number counts.
+// A thousand calls in one page: the memory of the JavaScript heaps, of the wasm instance and of the GPU buffers after the last is what
+// it was after the tenth. (A thousand with --long, else sixty, or as many as --calls says, at least twenty.) Tiny pictures and answers,
+// since only their number counts.
 import { bytes, device, load, url } from './lib.mjs';
 
 const prompt = 'Describe this image.';
@@ -22,26 +23,28 @@ export const tests = {
       const { pipeline } = await load();
       const vl = await pipeline('image-to-text', model(t.env), device(t.env));
       const pictures = [await bytes(t.env, 'tests/data/images/png_1x1.png'), await bytes(t.env, 'tests/data/images/bmp_24.bmp')];
-      const calls = t.env.long ? 1000 : 60;
-      let tenth, last;
+      const calls = Math.max(20, t.env.calls ?? (t.env.long ? 1000 : 60));
+      let first, tenth, last;
       t.equal(vl.device.type, t.env.device);
       const began = performance.now();
       for (let i = 1; i <= calls; i++) {
-        // Every kind of call: whole, streamed, two pictures, stopped in the middle.
-        const picture = pictures[i % 2];
-        if (i % 10 === 3) for await (const _ of vl.stream(picture, { prompt, max_new_tokens: 3 }));
-        if (i % 10 === 4) await vl(picture, { prompt, max_new_tokens: 3, signal: AbortSignal.timeout(5) }).catch(() => {});
-        if (i % 10 === 5) await vl(new Uint8Array(40), { prompt }).catch(() => {});
-        const [r] = i % 10 === 6
-          ? await vl([{ role: 'user', content: [{ type: 'image', image: pictures[0] }, { type: 'image', image: pictures[1] }, { type: 'text', text: prompt }] }], { max_new_tokens: 3 })
-          : await vl(picture, { prompt, max_new_tokens: 3 });
-        if (i !== 10 && i !== calls) continue;
-        const now = { ...r.memory, js: await heaps(t.env) };
+        // Every kind of call: whole, streamed, stopped in the middle, no picture at all, two pictures.
+        const kind = i % 10, picture = pictures[i % 2], options = { prompt, max_new_tokens: 2 };
+        if (kind === 3) for await (const _ of vl.stream(picture, options));
+        else if (kind === 4) await vl(picture, { ...options, signal: AbortSignal.timeout(5) }).catch(() => {});
+        else if (kind === 5) await t.rejects(vl(new Uint8Array(40), options), 'format');
+        else if (kind === 6) await vl([{ role: 'user', content: [...pictures.map((image) => ({ type: 'image', image })), { type: 'text', text: prompt }] }], { max_new_tokens: 2 });
+        else await vl(picture, options);
+        if (i % 50 === 0) await t.progress(`${i} calls in ${Math.round((performance.now() - began) / 1000)} s: ${JSON.stringify(await vl.memory())}`);
+        if (i !== 1 && i !== 10 && i !== calls) continue;
+        const now = { ...(await vl.memory()), js: await heaps(t.env) };
+        if (i === 1) first = now;
         if (i === 10) tenth = now;
-        else last = now;
+        if (i === calls) last = now;
       }
       await vl.dispose();
       t.note('calls', `${calls} in ${Math.round((performance.now() - began) / 1000)} s on ${vl.device.name}`);
+      t.note('after the first', first);
       t.note('after the tenth', tenth);
       t.note('after the last', last);
       t.equal(last.wasm_bytes, tenth.wasm_bytes, 'wasm memory');
