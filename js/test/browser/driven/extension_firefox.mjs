@@ -135,7 +135,7 @@ export const tests = {
   'a site that is described by itself': {
     seconds: 120,
     run: async (t) => {
-      const scripts = () => firefox.privileged(`${inPage} return extension.policy.contentScripts.length;`), before = await scripts();
+      const scripts = () => firefox.privileged(`${inPage} return extension.registeredContentScripts.size;`), before = await scripts();
       const { page } = await open(t, '/strict');
       const found = await firefox.send('WebDriver:FindElement', { using: 'css selector', value: '#always' });
       await firefox.send('WebDriver:ElementClick', { id: Object.values(found.value ?? found)[0] });
