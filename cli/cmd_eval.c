@@ -78,8 +78,10 @@ static void print_item(FILE *f, const json *item, const galago_result *r, const 
 {
     buf b = {0};
     const char *fields[] = {"image", "task", "prompt", "answer"};
+    const json *list = json_get(item, "answers"); /* several are accepted: the first stands for them */
     for (int i = 0; i < 4; i++) {
-        const char *v = json_string(json_get(item, fields[i]), "");
+        const json *field = i == 3 && list && list->type == JSON_ARRAY ? list->u.list.first : json_get(item, fields[i]);
+        const char *v = json_string(field, "");
         buf_printf(&b, "%s\"%s\":", i ? "," : "{", fields[i]);
         json_write_string(&b, v, strlen(v));
     }

@@ -375,7 +375,9 @@ def test_eval():
     check(every['exact']['items'] == 2 and every['exact']['score'] == 0.5, 'a metric over its tasks')
     check(sorted(every) == ['anls', 'cer', 'contains', 'exact', 'json'], 'every metric once')
     with open(path('answers.jsonl')) as f:
-        check(len([json.loads(l) for l in f]) == 6, '--out')
+        answered = [json.loads(l) for l in f]
+    check(len(answered) == 6 and answered[0]['text'] == ANSWER.strip(), '--out')
+    check(answered[1]['answer'] == 'an elephant in a bath' and answered[4]['answer'] == 'x', 'the answer wanted, the first of several')
     expect(0, ['eval', folder, '--limit', '1'], out='right')
     expect(2, ['eval', tmp], err='items.jsonl')
     with open(os.path.join(folder, 'items.jsonl'), 'w') as f:
