@@ -1,3 +1,7 @@
-#!/bin/sh
-# Tests of the command line: every option, every exit status, bad input.  run.sh BUILD
-exec python3 "$(dirname "$0")/test_cli.py" "$1"
+#!/usr/bin/env bash
+# Tests of the command line (every option, every exit status, bad input) and of the generator of training pictures.  run.sh BUILD
+cd "$(dirname "$0")/../.." || exit 1
+. tests/count.sh
+part 'command line' python3 tests/cli/test_cli.py "${1:-build}"
+part 'training pictures' python3 tests/cli/test_generator.py
+closing

@@ -1,0 +1,284 @@
+#!/usr/bin/env python3
+"""The generator of training pictures: the same on every run, splits that never meet, answers that the picture bears.
+
+It is given small assets of its own (DejaVu's fonts, made-up words, drawn discs for emoji), so that nothing has to be collected first. Needs
+a C compiler, FreeType and fonts-dejavu-core; without them it says so and ends well.
+"""
+import collections
+import ctypes
+import os
+import random
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), '..', '..'))
+sys.path.insert(0, os.path.join(ROOT, 'training'))
+sys.dont_write_bytecode = True
+import data  # noqa: E402
+import left_out  # noqa: E402
+
+FONTS = '/usr/share/fonts/truetype/dejavu'
+LETTERS = [chr(31 + k) for k in range(1, 96)]  # of the marks' classes 1 to 95
+COLOURS = ['red', 'green', 'blue', 'yellow', 'orange', 'purple', 'pink', 'brown', 'black', 'white']
+SHAPES = ['circle', 'square', 'triangle', 'star', 'heart', 'diamond', 'cross', 'ring', 'hexagon', 'crescent']
+STYLES, HELD_OUT_STYLES, SIDE = 3, 1, 16
+passed = failed = 0
+
+
+def check(good, what):
+    global passed, failed
+    if good:
+        passed += 1
+    else:
+        failed += 1
+        print(f'FAILED: {what}', file=sys.stderr)
+
+
+class Pixels:
+    """Bytes that look like an array to the generator, so that the test does without numpy."""
+    dtype = 'uint8'
+
+    class flags:
+        c_contiguous = True
+
+    def __init__(self, *shape):
+        self.shape, self.ndim, size = shape, len(shape), 1
+        for n in shape:
+            size *= n
+        self.buffer = (ctypes.c_uint8 * size)()
+        self.ctypes = type('where', (), {'data': ctypes.addressof(self.buffer)})
+
+    def bytes(self):
+        return bytes(self.buffer)
+
+
+def made_up(n, rng):
+    """Distinct words of five to nine letters."""
+    found = set()
+    while len(found) < n:
+        found.add(''.join(rng.choice('bcdfghklmnprstvz') + rng.choice('aeiou') for _ in range(rng.randint(2, 4))) + rng.choice(['', 'x', 'q']) + 'y')
+    return sorted(found)
+
+
+def make_assets(folder):
+    """Fonts, words, names and discs for emoji, as training/make_assets.py would write them; returns words and names."""
+    rng = random.Random(3)
+    for split, names in (('train', ('DejaVuSans.ttf', 'DejaVuSerif.ttf')), ('held-out', ('DejaVuSansMono.ttf', 'DejaVuSans-Bold.ttf'))):
+        with open(os.path.join(folder, f'fonts-{split}.txt'), 'w') as f:
+            for name in names:
+                shutil.copy(os.path.join(FONTS, name), os.path.join(folder, name))
+                f.write(name + '\n')
+    every = made_up(3000, rng)
+    rng.shuffle(every)
+    lists = every[:2400], [w.capitalize() for w in every[2400:]]
+    for name, words in zip(('words', 'names'), lists):
+        with open(os.path.join(folder, f'{name}.txt'), 'w') as f:
+            f.write('\n'.join(words) + '\n')
+    things = [(f'{c} thing{k}', f'{c} thing{k}s', 'object', c) for c in COLOURS[:8] for k in 'abc']
+    with open(os.path.join(folder, 'sprites.txt'), 'w') as f:
+        f.writelines('|'.join(t) + '\n' for t in things)
+    rgb = {'red': (215, 35, 35), 'green': (40, 160, 60), 'blue': (40, 80, 210), 'yellow': (245, 215, 40), 'orange': (240, 135, 25), 'purple': (130, 50, 170),
+           'pink': (245, 130, 180), 'brown': (130, 80, 40)}
+
+    def disc(colour, side):
+        middle = (side - 1) / 2
+        return b''.join(bytes((*rgb[colour], 255 if (x - middle) ** 2 + (y - middle) ** 2 < middle ** 2 + 1 else 0)) for y in range(side) for x in range(side))
+    head = b'GALSPR1\0' + struct.pack('<4I', STYLES, len(things), SIDE, HELD_OUT_STYLES) + b'\1' * (STYLES * len(things))
+    with open(os.path.join(folder, 'sprites.bin'), 'wb') as f:
+        f.write(head + b'\0' * (-len(head) % 4096))
+        for _ in range(STYLES):
+            for t in things:
+                f.writelines(disc(t[3], side) for side in (SIDE, SIDE // 2, SIDE // 4))
+    return lists, things
+
+
+def drawn(generator, seed, index, family, height=256, width=320, most=1):
+    pixels, marks = Pixels(height, width, 3), Pixels(height // data.CELL, width // data.CELL, data.MARKS)
+    return generator.ask(seed, index, family, pixels, marks, most), pixels.bytes(), marks.bytes()
+
+
+def cells(marks):
+    return [marks[i:i + data.MARKS] for i in range(0, len(marks), data.MARKS)]
+
+
+def test_same(lib, assets):
+    """A picture depends on split, seed and index alone: not on what was drawn before, nor on how many questions are asked."""
+    first, second = (data.Generator(lib, assets, data.TRAIN) for _ in range(2))
+    for family in data.FAMILIES.values():
+        wanted = [drawn(first, 7, i, family) for i in range(12)]
+        for i in reversed(range(12)):
+            check(drawn(second, 7, i, family) == wanted[i], f'family {family}, picture {i}: not the same when drawn again')
+            asked, pixels, marks = drawn(second, 7, i, family, most=5)
+            check((asked[:1], pixels, marks) == wanted[i], f'family {family}, picture {i}: other with five questions')
+            prompts = [a[1] for a in asked]
+            check(len(set(prompts)) == len(prompts) <= 5, f'family {family}, picture {i}: asked twice: {prompts}')
+        check(len({w[1] for w in wanted}) == 12, f'family {family}: pictures of one series are alike')
+        check(drawn(second, 8, 0, family)[1] != wanted[0][1], f'family {family}: another seed draws the same')
+
+
+def test_apart(lib, assets, lists, things):
+    """What is held out is never seen in training: words, names, fonts, styles of emoji."""
+    sides = []
+    for split in (data.TRAIN, data.HELD_OUT):
+        generator, seen = data.Generator(lib, assets, split), set()
+        for i in range(250):
+            for family, size in ((data.READING, (64, 256)), (data.PARAGRAPHS, (320, 448))):
+                seen.update(w for w in re.findall(r'[^\W\d_]+', drawn(generator, 1, i, family, *size)[0][0][2].lower()) if w.isascii())
+            drawn(generator, 1, i, data.SCENES)
+            check((generator.style >= STYLES - HELD_OUT_STYLES) == (split == data.HELD_OUT), f'split {split}: style {generator.style} of emoji')
+        sides.append(seen)
+    for words in lists:
+        held_out = {w.lower() for w in words[::left_out.APART]}
+        rest = {w.lower() for w in words} - held_out
+        check(not sides[0] & held_out and not sides[1] & rest, 'a word of the other split was printed')
+        check(len(sides[0] & rest) > 300 or len(rest) < 1000, 'few words are printed')
+        check(sides[1] & held_out, 'no word that is held out was printed')
+    with tempfile.TemporaryDirectory() as other:
+        for name in os.listdir(assets):
+            os.symlink(os.path.join(assets, name), os.path.join(other, name))
+        os.remove(os.path.join(other, 'fonts-train.txt'))
+        with open(os.path.join(other, 'fonts-train.txt'), 'w') as f:
+            f.write('missing.ttf\n')
+        with_all, without = data.Generator(lib, assets, data.HELD_OUT), data.Generator(lib, other, data.HELD_OUT)
+        for i in range(30):
+            check(drawn(with_all, 2, i, data.READING, 64, 256) == drawn(without, 2, i, data.READING, 64, 256), 'the held-out split draws with a font of training')
+
+
+def test_text(lib, assets):
+    """What is copied stands in the picture: every letter has its middle there (narrow ones may share a place of the marks)."""
+    for split in (data.TRAIN, data.HELD_OUT):
+        generator = data.Generator(lib, assets, split)
+        for name, size in (('read', (64, 256)), ('read', (128, 384)), ('paragraphs', (320, 448)), ('documents', (384, 384)), ('pages', (448, 320))):
+            wanted = there = 0
+            for i in range(60):
+                asked, _, marks = drawn(generator, 3, i, data.FAMILIES[name], *size, most=3)
+                found = collections.Counter(LETTERS[k - 1] for c in cells(marks) for k in c[:data.SLOTS] if 0 < k < 96)
+                for task, prompt, answer in asked:
+                    if task in ('screen', 'yesno') or (task == 'json' and 'count' in answer):
+                        continue  # buttons are told with commas between them
+                    copied = collections.Counter(c for part in answer.split(data.COPIED)[1::2] for c in part if 32 < ord(c) < 127 and c not in '"\\,')
+                    wanted += sum(copied.values())
+                    there += sum((copied & found).values())
+                    check(sum((copied & found).values()) >= 0.6 * sum(copied.values()), f'{name} {size}, split {split}, picture {i}: {prompt} {answer!r} is not there')
+            check(wanted > 200 and there > 0.93 * wanted, f'{name} {size}, split {split}: {there} of {wanted} letters are in the picture')
+
+
+def near(answer, x, y):
+    """Whether a place that is told can be that of a cell's middle (the thing's own may be half a cell away)."""
+    slack = 0.1
+    across = 'left' if 'left' in answer else 'right' if 'right' in answer else 'middle'
+    down = 'top' if 'top' in answer else 'bottom' if 'bottom' in answer else 'middle'
+    low = {'left': 0, 'top': 0, 'middle': 1 / 3, 'right': 2 / 3, 'bottom': 2 / 3}
+    return all(low[w] - slack < v < low[w] + 1 / 3 + slack for w, v in ((across, x), (down, y)))
+
+
+def test_things(lib, assets, things):
+    """Counts, places, colours and yes or no are those of what is drawn, told by the marks."""
+    asked_of = collections.Counter()
+    names = [t[0] for t in things]
+    for split in (data.TRAIN, data.HELD_OUT):
+        generator = data.Generator(lib, assets, split)
+        for family, kinds, slot in ((data.SHAPES, SHAPES, data.SHAPE), (data.SCENES, names, data.SPRITE)):
+            for i in range(600):
+                asked, _, marks = drawn(generator, 5, i, family, 192, 192, 4)
+                objects = [(kinds[c[slot] - 1], COLOURS[c[data.COLOUR] - 1] if c[data.COLOUR] else '', (k % 6 + 0.5) / 6, (k // 6 + 0.5) / 6)
+                           for k, c in enumerate(cells(marks)) if c[slot]]
+                for task, prompt, answer in asked:
+                    of = lambda word: [o for o in objects if o[0] == word]  # noqa: E731
+                    right = None
+                    if re.match('How many (shapes|objects|things) ', prompt) and answer.isdigit():
+                        right = int(answer) == len(objects)
+                    elif (m := re.match(r'(?:How many|Count the) (.*?)(?: shapes)?(?: are there\?|\.)$', prompt)) and answer.isdigit():
+                        word = m[1]
+                        single = {k + 's': k for k in kinds} | {'crosses': 'cross'}
+                        if word in COLOURS:
+                            right = int(answer) == sum(o[1] == word for o in objects)
+                        elif word in single:
+                            right = int(answer) == len(of(single[word]))
+                    elif (m := re.match(r'Where is the (.*)\?$', prompt)) and task == 'place':
+                        right = len(of(m[1])) == 1 and near(answer, *of(m[1])[0][2:])
+                    elif m := re.match(r'What is (?:at|in) the (.*)\?$', prompt):
+                        said = of(answer.split()[-1] if family == data.SHAPES else answer)
+                        right = any(near(m[1], *o[2:]) for o in said)
+                    elif m := re.match(r'Is there an? (.*?)(?: in the picture)?\?', prompt):
+                        colour, _, word = m[1].partition(' ') if family == data.SHAPES and ' ' in m[1] else ('', '', m[1])
+                        right = (answer == 'Yes') == any(o[0] == word and (not colour or o[1] == colour) for o in objects)
+                    elif m := re.match(r'Is there anything (\w+)\?', prompt):
+                        right = (answer == 'Yes') == any(o[1] == m[1] for o in objects)
+                    elif m := re.match(r'What colou?r is the (.*?)\?$', prompt):
+                        right = len(of(m[1])) == 1 and of(m[1])[0][1] == answer or task == 'absent' and not of(m[1])
+                    elif m := re.match(r'Is the (.*) (?:to the (left|right) of|(above|below)) the (.*?)\?', prompt):
+                        a, b, side = of(m[1]), of(m[4]), m[2] or m[3]
+                        if len(a) == len(b) == 1:
+                            axis = 2 if m[2] else 3
+                            first = a[0][axis] - b[0][axis]
+                            right = (answer == 'Yes') == ((first < 0) == (side in ('left', 'above'))) or abs(first) < 0.05
+                        else:
+                            right = False
+                    if right is not None:
+                        asked_of[prompt.split()[0] + ' ' + prompt.split()[1] + (' shapes' if family == data.SHAPES else ' emoji')] += 1
+                        check(right, f'split {split}, picture {i}: {prompt} {answer!r}, but there are {objects}')
+    check(len(asked_of) >= 8 and min(asked_of.values()) >= 5, f'too little was asked to tell: {dict(asked_of)}')
+
+
+def test_charts(lib, assets):
+    """What JSON and the answers say of a chart agrees with each other: one value has one text."""
+    generator, read = data.Generator(lib, assets, data.TRAIN), 0
+    for i in range(400):
+        asked = drawn(generator, 6, i, data.CHARTS, most=6)[0]
+        told = collections.defaultdict(set)
+        for task, prompt, answer in asked:
+            answer = data.plain(answer)
+            if m := re.match(r'(?:What is the value of|How much is|What value does) (\S+?)(?: have)?\?$', prompt):
+                told[m[1]].add(answer)
+            elif prompt in ('Give all values as JSON.', 'Read the chart as JSON.') or re.match(r'Give the value of \S+ as JSON\.', prompt):
+                for name, value in re.findall(r'"(\S+)": "?([^",}]+)', answer):
+                    told[name].add(value)
+            elif m := re.match(r'Is the value of (\S+) (\S+?)\?', prompt):
+                if answer == 'Yes':
+                    told[m[1]].add(m[2])
+        read += sum(len(v) for v in told.values())
+        check(all(len(v) == 1 for v in told.values()), f'chart {i}: {dict(told)}')
+    check(read > 300, 'few values were asked for')
+
+
+def test_left_out():
+    """A word that is left out gives way to one of its own side; all others keep theirs."""
+    words = [f'word{i}' for i in range(400)]
+    unwanted = {words[0], words[5], words[20], words[399]}
+    real, left_out.marks = left_out.marks, lambda: set(map(left_out.mark, unwanted))
+    kept = left_out.without(words)
+    left_out.marks = real
+    check(len(kept) == len(words) and not unwanted & set(kept), 'unwanted words are left')
+    side = {w: i % left_out.APART == 0 for i, w in enumerate(words)}
+    check(all(side[w] == (i % left_out.APART == 0) for i, w in enumerate(kept)), 'a word changed its side')
+    check(all(a == b for a, b in zip(words, kept) if a not in unwanted), 'another word was replaced')
+    check(len(real()) > 500 and all(re.fullmatch('[0-9a-f]{8}', m) for m in real()), 'left_out.txt is not a list of marks')
+
+
+def main():
+    lacking = [w for w in ('cc', 'pkg-config') if not shutil.which(w)] + [f for f in (FONTS + '/DejaVuSerif.ttf',) if not os.path.exists(f)]
+    if not lacking and subprocess.run(['pkg-config', '--exists', 'freetype2']).returncode:
+        lacking = ['freetype2']
+    test_left_out()
+    if lacking:
+        print(f'generator of pictures: not tested, {", ".join(lacking)} missing')
+    else:
+        lib = data.library()
+        with tempfile.TemporaryDirectory() as assets:
+            lists, things = make_assets(assets)
+            test_same(lib, assets)
+            test_apart(lib, assets, lists, things)
+            test_text(lib, assets)
+            test_things(lib, assets, things)
+            test_charts(lib, assets)
+    print(f'generator of pictures: {passed} passed, {failed} failed')
+    return 1 if failed or not passed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
