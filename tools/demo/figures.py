@@ -40,18 +40,34 @@ def right(figure):
     return max(0.0, 1 - figure['score']) if figure['metric'] == 'cer' else figure['score']
 
 
-def compared(ours, theirs):
-    """How the answers to the first items that both have differ: points gained (negative: lost) with a 95 % interval, share of same texts."""
+def resampled(ours, theirs, seed=1):
+    """Points gained (negative: lost) on the items that both have, and 1000 such figures of items drawn again, each with its own pair."""
     import numpy as np
     n = min(len(ours), len(theirs))
     ours, theirs = ours[:n], theirs[:n]
     cer = ours[0]['metric'] == 'cer'
     weight = np.array([len(i['answer']) if cer else 1 for i in ours], float)
     gain = np.array([a['score'] - b['score'] for a, b in zip(ours, theirs)]) * weight * (-1 if cer else 1)
-    rows = np.random.default_rng(1).integers(0, n, (1000, n))
-    means = np.sort(gain[rows].sum(1) / weight[rows].sum(1))
-    return {'items': n, 'points': round(float(gain.sum() / weight.sum()), 5), 'low': round(float(means[25]), 5), 'high': round(float(means[974]), 5),
-            'same': sum(a['text'] == b['text'] for a, b in zip(ours, theirs)) / n}
+    rows = np.random.default_rng(seed).integers(0, n, (1000, n))
+    return gain.sum() / weight.sum(), gain[rows].sum(1) / weight[rows].sum(1)
+
+
+def interval(points, means):
+    """As figures.json keeps it: the points with the 95 % interval of the 1000 figures."""
+    low, high = sorted(means)[25], sorted(means)[974]
+    return {'points': round(float(points), 5), 'low': round(float(low), 5), 'high': round(float(high), 5)}
+
+
+def compared(ours, theirs):
+    """How the answers to the first items that both have differ: points gained with a 95 % interval, share of same texts."""
+    n = min(len(ours), len(theirs))
+    return {'items': n, **interval(*resampled(ours, theirs)), 'same': sum(a['text'] == b['text'] for a, b in zip(ours, theirs)) / n}
+
+
+def mean_change(pairs):
+    """The mean over sets of the points gained, every set alike, with its interval.  pairs: [(our answers, theirs)]"""
+    points, means = zip(*(resampled(*pair, seed) for seed, pair in enumerate(pairs)))
+    return interval(sum(points) / len(points), sum(means) / len(means))
 
 
 def collect(bench, models, ship, scores, how, ahead):
@@ -63,8 +79,6 @@ def collect(bench, models, ship, scores, how, ahead):
         for name, result in scores[m].items():
             top = result['metrics'][0]
             sets[name] = {**top, 'tasks': [t for t in result['tasks']] if len(result['tasks']) > 1 else []}
-            if m != measure.UNQUANTISED and measure.UNQUANTISED in scores:
-                sets[name]['compared'] = compared(result['answers'], scores[measure.UNQUANTISED][name]['answers'])
         found['formats'][m] = {'text_bytes': os.path.getsize(path), 'vision_bytes': os.path.getsize(vision), 'sets': sets}
     found['digest'] = measure.digest(models[ship], measure.beside(models[ship]))
     if ahead:

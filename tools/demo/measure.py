@@ -30,6 +30,13 @@ def digest(*paths, text=''):
     return h.hexdigest()
 
 
+def known(parser, what, given, names):
+    """Ends the program when one of `given` (commas between) is none of the names."""
+    unknown = [x for x in given.split(',') if x not in names]
+    if unknown:
+        parser.error(f'no {what} {", ".join(unknown)}; there are {", ".join(names)}')
+
+
 def beside(gguf):
     """The vision part of a pair, as galago looks for it."""
     return os.path.join(os.path.dirname(gguf), 'mmproj-' + os.path.basename(gguf))

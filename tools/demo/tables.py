@@ -71,31 +71,42 @@ def tasks(found):
     return table(['set', 'part', 'items', 'figure', '95 % interval'], rows)
 
 
+def change(x):
+    return f'{100 * x["points"]:+.1f} ({100 * x["low"]:+.1f} to {100 * x["high"]:+.1f})'
+
+
+def by_size(study):
+    return sorted(study['formats'], key=lambda f: -megabytes(study['formats'][f]))
+
+
 def formats(found):
+    study = found.get('study')
+    if not study:
+        return 'Not measured yet.'
     rows = []
-    for form, data in sorted(found['formats'].items(), key=lambda x: -megabytes(x[1])):
-        sets = data['sets']
-        mean = sum(map(figures.right, sets.values())) / len(sets)
+    for form in by_size(study):
+        data = study['formats'][form]
+        sets = data['sets'].values()
         row = [f'**{form}**' if form == found['shipped'] else form, f'{data["text_bytes"] / 1e6:.2f}', f'{data["vision_bytes"] / 1e6:.2f}', f'{megabytes(data):.2f}',
-               percent(mean)]
-        compared = [(n, f['compared']) for n, f in sets.items() if 'compared' in f]
-        if compared:
-            worst = min(compared, key=lambda x: x[1]['points'])
-            within = sum(c['points'] >= -0.01 for _, c in compared)
-            row += [f'{percent(sum(c["same"] for _, c in compared) / len(compared))} %', f'{within} of {len(compared)}',
-                    f'{worst[0]}: {100 * worst[1]["points"]:+.1f} ({100 * worst[1]["low"]:+.1f} to {100 * worst[1]["high"]:+.1f})']
+               percent(sum(map(figures.right, sets)) / len(sets))]
+        if 'mean' in data:
+            row += [change(data['mean']), percent(sum(x['compared']['same'] for x in sets) / len(sets)) + ' %']
         else:
-            row += ['', '', '']
+            row += ['', '']
         rows.append(row)
-    return table(['format', 'text, MB', 'vision, MB', 'together, MB', 'mean of the sets, % right', 'same words as unquantised', 'sets within one point', 'largest change, points'],
-                 rows)
+    of = '' if study['digest'] == found['digest'] else ' Measured with the model that shipped before.'
+    return (f'{study["items"]} items of each of {len(study["formats"][by_size(study)[0]]["sets"])} sets, the same ones for every format.{of}\n\n' +
+            table(['format', 'text, MB', 'vision, MB', 'together, MB', 'mean of the sets, % right', 'change, points', 'same words as unquantised'], rows))
 
 
 def by_set(found):
-    forms = sorted(found['formats'], key=lambda f: -megabytes(found['formats'][f]))
-    rows = [[name] + [value(f['sets'][name], f['sets'][name]['score']) if name in f['sets'] else '' for f in (found['formats'][x] for x in forms)]
-            for name in shipped(found)['sets']]
-    return table(['set'] + forms, rows)
+    study = found.get('study')
+    if not study:
+        return ''
+    first, *rest = by_size(study)
+    rows = [[name, value(figure, figure['score'])] + [change(study['formats'][form]['sets'][name]['compared']) for form in rest]
+            for name, figure in study['formats'][first]['sets'].items()]
+    return table(['set', first] + rest, rows)
 
 
 def model(found):
@@ -160,7 +171,7 @@ def short(found):
 
 def plain(found):
     """For the screen."""
-    return '\n'.join([results(found), '', summary(found), '', formats(found)])
+    return '\n'.join([results(found), '', summary(found)])
 
 
 def rewritten(text, found, path):
