@@ -45,6 +45,7 @@ export class GalagoImageAssistant extends AssistantSettings {
     pipeline: (signal) => this.pipeline(signal),
     generation: () => this.generation,
     context: () => this.options.context,
+    apart: () => this.hasAttribute('apart'),
     turnsChanged: () => this.draw(true),
     turnChanged: () => this.drawSoon(),
     stage: (turn, stage, percent) => {

@@ -11,6 +11,8 @@ export interface ConversationHost {
   pipeline(signal: AbortSignal): Promise<Pipeline>;
   generation(): GenerationOptions;
   context(): number | undefined;
+  /** Each question is asked by itself, about the latest pictures. */
+  apart(): boolean;
   /** Turns came or went. */
   turnsChanged(): void;
   /** A turn has more text, or another state. */
@@ -123,7 +125,7 @@ export class Conversation {
       },
     };
     const before = this.turns.slice(0, this.turns.indexOf(turn));
-    const stream = await this.memory.ask(vl, before, turn, options, this.host.context());
+    const stream = await this.memory.ask(vl, before, turn, options, this.host.context(), this.host.apart());
     let text = '';
     for await (const piece of stream) {
       if (signal.aborted) break;

@@ -14,11 +14,11 @@ export class Memory {
   private kept: { vl: Pipeline; chat: Chat; system: string | undefined; told: Told[] } | null = null;
 
   /** Begins the answer to `turn`, after those of `before` that have an answer. */
-  async ask(vl: Pipeline, before: readonly AssistantTurn[], turn: AssistantTurn, options: GenerationOptions, context: number | undefined): Promise<AnswerStream<Figures>> {
+  async ask(vl: Pipeline, before: readonly AssistantTurn[], turn: AssistantTurn, options: GenerationOptions, context: number | undefined, apart: boolean): Promise<AnswerStream<Figures>> {
     // An alt text is about its picture alone, whatever was said before, and nothing that a later question could mean.
-    if (turn.kind === 'alt') {
-      const { prompt: _, ...rest } = options;
-      return vl.stream(turn.pictures.map((p) => p.file), turn.question, rest);
+    if (turn.kind === 'alt' || apart) {
+      const { prompt: _, ...rest } = options, { pictures } = turn.pictures.length ? turn : before.findLast((t) => t.pictures.length) ?? turn;
+      return vl.stream(pictures.map((p) => p.file), turn.question, rest);
     }
     const said = before.filter((t) => t.kind !== 'alt' && t.answer !== '' && (t.state === 'done' || t.state === 'stopped'));
     const { system, prompt: _, ...own } = options;

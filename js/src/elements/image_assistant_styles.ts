@@ -75,7 +75,7 @@ const top = `
 .start .big{inline-size:3.25rem;block-size:3.25rem;padding:.75rem;border-radius:50%;background:color-mix(in srgb,var(--accent) 13%,transparent);color:var(--accent)}
 .start .say{display:grid;gap:8px;justify-items:center}
 .samples{display:grid;gap:10px;justify-items:center;color:var(--muted);font-size:.875rem}
-.samples button{padding:0;inline-size:76px;block-size:76px;border-radius:var(--radius);overflow:hidden}
+.samples button{padding:0;inline-size:clamp(44px,17cqi,76px);block-size:auto;aspect-ratio:1;border-radius:var(--radius);overflow:hidden}
 .samples img{inline-size:100%;block-size:100%;object-fit:cover;display:block}
 .over::after{content:attr(data-drop);position:absolute;inset:0;z-index:5;display:grid;place-items:center;border:2px dashed var(--accent);border-radius:calc(var(--radius)*1.5);background:color-mix(in srgb,var(--surface) 88%,transparent);color:var(--accent);font-size:1.25rem;font-weight:600;pointer-events:none}`;
 
@@ -147,7 +147,7 @@ dialog::backdrop{background:rgb(0 0 0/.5)}
 dialog h2{font-size:1.2rem;line-height:1.3;font-weight:600}
 video{inline-size:100%;max-block-size:60vh;background:#000;border-radius:var(--radius);object-fit:contain}
 @media (prefers-reduced-motion:reduce){*,*::before{animation:none!important;transition:none!important}}
-@media (forced-colors:active){button,.question,.start,.card,.thumb{border:1px solid ButtonBorder;forced-color-adjust:auto}.dots i{background:CanvasText}button.primary{border-color:Highlight}button:disabled,button[aria-disabled=true]{opacity:1;color:GrayText}progress{border:1px solid CanvasText}progress::-webkit-progress-value{background:Highlight}progress::-moz-progress-bar{background:Highlight}}`;
+@media (forced-colors:active){button,.question,.start,.card,.thumb{border:1px solid ButtonBorder;forced-color-adjust:auto}.dots i{background:CanvasText}button.primary{forced-color-adjust:none;border-color:ButtonText;background:ButtonText;color:ButtonFace}button:disabled,button[aria-disabled=true]{opacity:1;color:GrayText}progress{border:1px solid CanvasText}progress::-webkit-progress-value{background:Highlight}progress::-moz-progress-bar{background:Highlight}}`;
 
 let made: CSSStyleSheet | null = null;
 /** One sheet for all elements of the page. */

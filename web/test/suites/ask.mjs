@@ -124,6 +124,11 @@ export const tests = {
       t.note('stopped', stopped.state);
       await page.click('button', 'try again|answer again');
       t.equal((await answered(page, 2)).state, 'done');
+      // The demo model is asked each question by itself, about the picture that is there.
+      for (const [i, text] of ['Which shape is green?', 'How many shapes are there?'].entries()) {
+        await question(page, text);
+        t.equal((await answered(page, 3 + i)).answer, words(sample(1), text));
+      }
     },
   },
 
