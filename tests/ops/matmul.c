@@ -365,7 +365,7 @@ static void test_quantize_act(void)
 {
 #if defined(__x86_64__)
     if (cpu_isa_best() < CPU_ISA_AVX2) return;
-    const unsigned copies = ACT_Q16;
+    const unsigned copies = ACT_Q16 | ACT_PAIRS;
     void (*const quantize)(const act8 *, const float *, size_t, size_t) = quantize_act_avx2;
 #elif defined(__wasm_simd128__)
     const unsigned copies = 0;

@@ -16,6 +16,7 @@ static const matmul_kernels kernels = {
             [DTYPE_Q5_K] = dot_q5_k_avx2,
             [DTYPE_Q6_K] = dot_q6_k_avx2,
         },
+    .dot_copies = {[DTYPE_Q4_0] = ACT_PAIRS, [DTYPE_Q4_1] = ACT_PAIRS},
     .panel =
         {
             [DTYPE_F32] = &panel_f32_avx2,

@@ -84,6 +84,10 @@ INLINE __m256i load_nibbles(const uint8_t *p)
     return _mm256_and_si256(v, _mm256_set1_epi8(15));
 }
 
+/* Whether value i and value i + 16 of a block share a byte: two blocks are then taken together, one in each lane, which adds
+ * their 16-bit products before they are widened. */
+INLINE bool in_pairs(dtype type) { return type == DTYPE_Q4_0 || type == DTYPE_Q4_1; }
+
 INLINE bool in_256_blocks(dtype type)
 {
     return type == DTYPE_Q4_K || type == DTYPE_Q5_K || type == DTYPE_Q6_K;
@@ -197,6 +201,63 @@ INLINE void add_block(dtype type, const uint8_t *b, int j, const group_scales *g
     }
 }
 
+/* The same of blocks 2i and 2i+1 of eight; scale[t][0]: of blocks 0 2 4 6 in the low lane, 1 3 5 7 in the high one. */
+INLINE void add_pair(dtype type, const uint8_t *b, int i, const int8_t *const *q, __m256 (*scale)[2], __m256 *acc, int NT)
+{
+    const __m256i low4 = _mm256_set1_epi8(15);
+    int stride = type == DTYPE_Q4_0 ? 18 : 20, at = 2 * i * stride + stride - 16;
+    __m256i both = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(b + at))),
+                                           _mm_loadu_si128((const __m128i *)(b + at + stride)), 1);
+    __m256i first = _mm256_and_si256(both, low4), last = _mm256_and_si256(_mm256_srli_epi16(both, 4), low4);
+    UNROLL
+    for (int t = 0; t < NT; t++) {
+        const __m256i *x = (const __m256i *)(q[t] + 64 * i);
+        /* Four products of at most 15 * 127. */
+        __m256i sum = _mm256_add_epi16(_mm256_maddubs_epi16(first, _mm256_loadu_si256(x)),
+                                       _mm256_maddubs_epi16(last, _mm256_loadu_si256(x + 1)));
+        sum = _mm256_madd_epi16(sum, _mm256_set1_epi16(1));
+        __m256 *to = NT == 1 ? &acc[i & 1] : &acc[t];
+        *to = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), spread(scale[t][0], i), *to);
+    }
+}
+
+/* The n blocks of a group, eight but at a row's end, for NT tokens from t0 on; i: the group's first block; pairs: see in_pairs(). */
+INLINE void add_group(dtype type, const uint8_t *b, size_t i, size_t n, bool pairs, const act8 *a, size_t t0, int NT,
+                      __m256 *acc, __m256 *offset)
+{
+    const int8_t *q[DOT_MAX_TOKENS];
+    __m256 scale[DOT_MAX_TOKENS][2];
+    group_scales g = load_scales(type, b, n);
+    UNROLL
+    for (int t = 0; t < NT; t++) {
+        size_t at = (t0 + (size_t)t) * a->n_blocks + i;
+        __m256 s = _mm256_mul_ps(g.d, _mm256_loadu_ps(a->scale + at));
+        scale[t][0] = pairs ? _mm256_permutevar8x32_ps(s, _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7))
+                            : _mm256_permute2f128_ps(s, s, 0x00);
+        if (!pairs) scale[t][1] = _mm256_permute2f128_ps(s, s, 0x11);
+        q[t] = (pairs ? a->pairs : a->q) + (t0 + (size_t)t) * a->K + i * ACT_BLOCK;
+        if (type == DTYPE_Q6_K) { /* the codes are 32 too large: sum of s * sum(q) over each block's halves */
+            __m256i h = _mm256_loadu_si256((const __m256i *)(a->half_sum + 2 * at));
+            __m256 c = _mm256_cvtepi32_ps(_mm256_slli_epi32(_mm256_madd_epi16(g.s16, h), 5));
+            offset[t] = _mm256_fnmadd_ps(c, s, offset[t]);
+        } else if (type != DTYPE_Q8_0) {
+            offset[t] = _mm256_fmadd_ps(g.m, _mm256_loadu_ps(a->sum + at), offset[t]);
+        }
+    }
+    /* Constant indices keep the sums in registers. Only rows of 32-value blocks end inside a group. */
+    if (pairs) {
+        UNROLL
+        for (int j = 0; j < 4; j++) add_pair(type, b, j, q, scale, acc, NT);
+    } else if (n == 8) {
+        UNROLL
+        for (int j = 0; j < 8; j++) add_block(type, b, j, &g, q, scale, acc, NT);
+    } else {
+        UNROLL
+        for (int j = 0; j < 7; j++)
+            if ((size_t)j < n) add_block(type, b, j, &g, q, scale, acc, NT);
+    }
+}
+
 INLINE void dot_rows(dtype type, size_t group_bytes, weight_rows w, const matmul_input *in, size_t t0, int NT,
                      float *p, size_t p_stride)
 {
@@ -211,36 +272,11 @@ INLINE void dot_rows(dtype type, size_t group_bytes, weight_rows w, const matmul
         for (int t = 0; t < DOT_MAX_TOKENS; t++) acc[t] = _mm256_setzero_ps();
         for (size_t i = 0; i < n_blocks; i += 8, b += group_bytes) {
             size_t n = in_256_blocks(type) || n_blocks - i > 8 ? 8 : n_blocks - i;
-            const int8_t *q[DOT_MAX_TOKENS];
-            __m256 scale[DOT_MAX_TOKENS][2];
             prefetch(b, (int)group_bytes);
-            group_scales g = load_scales(type, b, n);
-            UNROLL
-            for (int t = 0; t < NT; t++) {
-                size_t at = (t0 + (size_t)t) * a->n_blocks + i;
-                __m256 s = _mm256_mul_ps(g.d, _mm256_loadu_ps(a->scale + at));
-                scale[t][0] = _mm256_permute2f128_ps(s, s, 0x00);
-                scale[t][1] = _mm256_permute2f128_ps(s, s, 0x11);
-                q[t] = a->q + (t0 + (size_t)t) * a->K + i * ACT_BLOCK;
-                if (type ==
-                    DTYPE_Q6_K) { /* the codes are 32 too large: sum of s * sum(q) over each block's halves */
-                    __m256i h = _mm256_loadu_si256((const __m256i *)(a->half_sum + 2 * at));
-                    __m256 c = _mm256_cvtepi32_ps(_mm256_slli_epi32(_mm256_madd_epi16(g.s16, h), 5));
-                    offset[t] = _mm256_fnmadd_ps(c, s, offset[t]);
-                } else if (type != DTYPE_Q8_0) {
-                    offset[t] = _mm256_fmadd_ps(g.m, _mm256_loadu_ps(a->sum + at), offset[t]);
-                }
-            }
-            /* Constant indices keep the sums in registers. Only rows of 32-value blocks end inside a group.
-             */
-            if (n == 8) {
-                UNROLL
-                for (int j = 0; j < 8; j++) add_block(type, b, j, &g, q, scale, acc, NT);
-            } else {
-                UNROLL
-                for (int j = 0; j < 7; j++)
-                    if ((size_t)j < n) add_block(type, b, j, &g, q, scale, acc, NT);
-            }
+            if (in_pairs(type) && n == 8)
+                add_group(type, b, i, 8, true, a, t0, NT, acc, offset);
+            else
+                add_group(type, b, i, n, false, a, t0, NT, acc, offset);
         }
         if (NT == 1) acc[0] = _mm256_add_ps(acc[0], acc[1]);
         UNROLL

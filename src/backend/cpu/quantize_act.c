@@ -10,7 +10,7 @@ static size_t padded_blocks(size_t K) { return (K / ACT_BLOCK + 7) / 8 * 8; }
 
 /* Bytes of the arrays of one row, in the order they are placed; each array is rounded up to 64 as a whole. */
 typedef struct row_bytes {
-    size_t q, scale, half_sum, q16, folded, lanes;
+    size_t q, scale, half_sum, q16, folded, lanes, pairs;
 } row_bytes;
 
 /* Of a group of 128 values: what lanes_simd128.h calls LANE_BYTES and LANE_WORDS. */
@@ -20,7 +20,7 @@ static row_bytes row_sizes(size_t K, unsigned copies)
 {
     size_t blocks = padded_blocks(K);
     return (row_bytes){K, blocks * sizeof(float), 2 * blocks * sizeof(int16_t), copies & ACT_Q16 ? 2 * K : 0,
-                       copies & ACT_FOLDED ? 2 * K : 0, (K + 127) / 128 * lane_group_bytes(copies)};
+                       copies & ACT_FOLDED ? 2 * K : 0, (K + 127) / 128 * lane_group_bytes(copies), copies & ACT_PAIRS ? K : 0};
 }
 
 static size_t round_up_64(size_t n) { return (n + 63) & ~(size_t)63; }
@@ -28,14 +28,14 @@ static size_t round_up_64(size_t n) { return (n + 63) & ~(size_t)63; }
 size_t act8_bytes(size_t T, size_t K, unsigned copies)
 {
     size_t bytes;
-    /* A row takes less than 9 bytes a value and 1,024 for the padding: check that bound, then nothing below
+    /* A row takes less than 10 bytes a value and 1,024 for the padding: check that bound, then nothing below
      * overflows. */
-    if (size_mul_overflow(K, 9, &bytes) || size_add_overflow(bytes, 1024, &bytes) ||
+    if (size_mul_overflow(K, 10, &bytes) || size_add_overflow(bytes, 1024, &bytes) ||
         size_mul_overflow(bytes, T, &bytes) || size_add_overflow(bytes, 512, &bytes))
         return SIZE_MAX;
     row_bytes r = row_sizes(K, copies);
     return round_up_64(T * r.q) + 2 * round_up_64(T * r.scale) + round_up_64(T * r.half_sum) +
-           round_up_64(T * r.q16) + round_up_64(T * r.folded) + round_up_64(T * r.lanes);
+           round_up_64(T * r.q16) + round_up_64(T * r.folded) + round_up_64(T * r.lanes) + round_up_64(T * r.pairs);
 }
 
 act8 act8_place(void *mem, size_t T, size_t K, unsigned copies)
@@ -49,7 +49,8 @@ act8 act8_place(void *mem, size_t T, size_t K, unsigned copies)
     a.half_sum = (int16_t *)p, p += round_up_64(T * r.half_sum);
     if (copies & ACT_Q16) a.q16 = (int16_t *)p, p += round_up_64(T * r.q16);
     if (copies & ACT_FOLDED) a.folded = (int16_t *)p, p += round_up_64(T * r.folded);
-    if (r.lanes) a.lanes = p, a.lane_bytes = r.lanes;
+    if (r.lanes) a.lanes = p, a.lane_bytes = r.lanes, p += round_up_64(T * r.lanes);
+    if (r.pairs) a.pairs = (int8_t *)p;
     return a;
 }
 
@@ -82,6 +83,10 @@ void quantize_act_ref(const act8 *a, const float *x, size_t first, size_t n)
                 int16_t *pairs = a->q16 + t * a->K + b * ACT_BLOCK;
                 pairs[2 * i] = q[4 * i], pairs[2 * i + 1] = q[4 * i + 2];
                 pairs[16 + 2 * i] = q[4 * i + 1], pairs[16 + 2 * i + 1] = q[4 * i + 3];
+            }
+            if (a->pairs && b % 2) {
+                int8_t *pair = a->pairs + t * a->K + (b - 1) * ACT_BLOCK;
+                for (int i = 0; i < 4; i++) memcpy(pair + 16 * i, q - ACT_BLOCK + ACT_BLOCK * (i % 2) + 16 * (i / 2), 16);
             }
         }
     }

@@ -36,12 +36,14 @@ typedef struct act8 {
               * of quantize_act_simd128() q as it is */
     int16_t *folded; /* [T, K], or NULL: of each 16 values q the eight 256 q[2i] - q[2i+1], then the eight
                       * q[2i+1] (matmul_dots_simd128.c says why) */
+    int8_t *pairs;     /* [T, K], or NULL: of each two blocks the first 16 values of both, then the last 16 of both, as
+                        * formats have them whose nibbles are values i and i + 16; a last block alone is left out */
     uint8_t *lanes;    /* [T, lane_bytes], or NULL: groups of 128 as lanes_simd128.h says; beyond K they are 0 */
     size_t lane_bytes; /* of a row */
 } act8;
 
 /* Copies of the activations that a kernel multiplies instead of q; flags. */
-enum { ACT_Q16 = 1, ACT_FOLDED = 2, ACT_LANE_BYTES = 4, ACT_LANE_WORDS = 8 }; /* one of the last two at most */
+enum { ACT_Q16 = 1, ACT_FOLDED = 2, ACT_LANE_BYTES = 4, ACT_LANE_WORDS = 8, ACT_PAIRS = 16 }; /* of lanes one at most */
 
 /* Bytes for T rows with these copies; SIZE_MAX when they do not fit a size_t. */
 size_t act8_bytes(size_t T, size_t K, unsigned copies);

@@ -62,6 +62,13 @@ void quantize_act_avx2(const act8 *a, const float *x, size_t first, size_t n)
             size_t at = t * a->K + b * ACT_BLOCK;
             quantize_block(x + at, a->q + at, a->q16 ? a->q16 + at : NULL, scale + b, half_sum + 2 * b);
             sum[b] = scale[b] * (float)(half_sum[2 * b] + half_sum[2 * b + 1]);
+            if (a->pairs && b % 2) {
+                __m256i v = _mm256_loadu_si256((const __m256i *)(a->q + at - ACT_BLOCK));
+                __m256i w = _mm256_loadu_si256((const __m256i *)(a->q + at));
+                __m256i *pair = (__m256i *)(a->pairs + at - ACT_BLOCK);
+                _mm256_storeu_si256(pair, _mm256_permute2x128_si256(v, w, 0x20));
+                _mm256_storeu_si256(pair + 1, _mm256_permute2x128_si256(v, w, 0x31));
+            }
         }
         size_t rest = a->n_blocks - n_blocks;
         memset(scale + n_blocks, 0, rest * sizeof *scale);
