@@ -21,6 +21,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { ON_CPU = 0, ON_GPU = 1 };
 static backend *on[2];
@@ -34,6 +35,11 @@ typedef struct pair {
 } pair;
 static pair all_pairs[MAX_PAIRS];
 static size_t n_pairs;
+
+/* A hang is a fault: the program ends where no further step begins within this time. A software adapter compiles a model's kernels in
+ * minutes, and in many where others have the processors too. */
+enum { STEP_LIMIT_S = 1200 };
+static inline void webgpu_step(void) { alarm(STEP_LIMIT_S); }
 
 /* Both backends, or false with a line that says why the test is skipped. */
 static inline bool webgpu_test_open(const char *name)
