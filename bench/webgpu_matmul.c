@@ -3,7 +3,8 @@
  *
  *   cc -O2 -Iinclude -Isrc -Ibuild/gen bench/webgpu_matmul.c build/libgalago.a -ljpeg -lpng -lwebpdemux -lwebp -lm -ldl -pthread \
  *      -o build/bench/webgpu_matmul
- *   build/bench/webgpu_matmul [-l LIBRARY] [-t] [TYPE...]      TYPE: q4_0 (default), q6_k, q8_0, f16, ...   -t: try shapes
+ *   build/bench/webgpu_matmul [-l LIBRARY] [-e TOGGLES] [-t] [TYPE...]      TYPE: q4_0 (default), q6_k, q8_0, f16, ...   -t: try shapes
+ *      -e: Dawn's toggles to be switched on, for instance vulkan_enable_f16_on_nvidia
  *
  * A line is the median of the dispatches, each behind the one before it because they write the same y: with timestamp queries the
  * device's own times (the smallest in brackets), else the host's clock over all of them. Weights are walked through copies that
@@ -172,11 +173,13 @@ static void bench_type(dtype type, bool try_shapes)
             if (N > 100000 && T > 8) continue; /* the head sees the last token alone */
             p.x = matrix(T, K), p.y = matrix(T, N);
             print(&p, "as chosen");
-            gpu_info *info = webgpu_features(b);
-            if (info->dot8 && T > 16) { /* the other product of many tokens, side by side */
+            gpu_info *info = webgpu_features(b), has = *info;
+            if (T > 16) { /* the other products of many tokens, side by side */
                 info->dot8 = 0;
-                print(&p, "without 8-bit dot products");
-                info->dot8 = 1;
+                if (has.dot8 && dtype_get(type)->block_values > 1) print(&p, has.f16 ? "with f16 tiles" : "without 8-bit dot products");
+                info->f16 = 0;
+                if (has.f16) print(&p, "with f32 tiles");
+                *info = has;
             }
             if (try_shapes && p.l[0].w.buffer->n_chunks == 1) {
                 if (T == 1) try_matvec(&p);
@@ -192,20 +195,22 @@ static void bench_type(dtype type, bool try_shapes)
 
 int main(int argc, char **argv)
 {
-    const char *library = NULL;
+    const char *library = NULL, *toggles = NULL;
     bool try_shapes = false, any = false;
     error e = {0};
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "-l") && i + 1 < argc) library = argv[++i];
+        if (!strcmp(argv[i], "-e") && i + 1 < argc) toggles = argv[++i];
         if (!strcmp(argv[i], "-t")) try_shapes = true;
     }
+    if (!gpu_native_change(toggles, NULL)) return fprintf(stderr, "-e takes eight toggles at most\n"), 1;
     need(webgpu_backend_create(library, &b, &e), &e);
     const gpu_info *info = webgpu_info(webgpu_of(b));
     printf("%s; subgroups %u to %u, timestamps %u, bindings to %u MiB\n", b->description, info->subgroup_min, info->subgroup_max,
            info->timestamps, info->max_binding_mib);
     for (int i = 1; i < argc; i++) {
         dtype type;
-        if (!strcmp(argv[i], "-l"))
+        if (!strcmp(argv[i], "-l") || !strcmp(argv[i], "-e"))
             i++;
         else if (dtype_by_name(argv[i], &type))
             bench_type(type, try_shapes), any = true;

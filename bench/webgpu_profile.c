@@ -4,7 +4,9 @@
  *
  *   make && cc -O2 -Iinclude -Isrc -Ibuild/gen bench/webgpu_profile.c build/libgalago.a -ljpeg -lpng -lwebpdemux -lwebp -lm -ldl \
  *      -pthread -o build/bench/webgpu_profile
- *   build/bench/webgpu_profile [-l LIBRARY] [-m MODEL] [-d as-is|f16|q8_0|q4_0] [-c]      -c: compare with the CPU too (takes long)
+ *   build/bench/webgpu_profile [-l LIBRARY] [-m MODEL] [-d as-is|f16|q8_0|q4_0] [-c] [-e TOGGLES] [-x FEATURES]
+ *      -c: compare with the CPU too (takes long)   -e: Dawn's toggles to be switched on, for instance vulkan_enable_f16_on_nvidia
+ *      -x: what is to be left alone, of f16,subgroups,dot8
  *
  * Under a profile each dispatch has a pass of its own, so the wall time is longer than without one; the line "without a profile"
  * is the time to judge by. us: sum over the dispatches of one pass over the model.
@@ -162,21 +164,24 @@ static void compare(const char *text, size_t n_vocab)
 
 int main(int argc, char **argv)
 {
-    const char *library = NULL, *name = "synthetic:qwen3.5-0.8b";
+    const char *library = NULL, *name = "synthetic:qwen3.5-0.8b", *toggles = NULL, *without = NULL;
     galago_dtype dtype = GALAGO_DTYPE_AS_IS;
     bool with_cpu = false;
     setvbuf(stdout, NULL, _IOLBF, 0);
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "-l") && i + 1 < argc) library = argv[++i];
         else if (!strcmp(argv[i], "-m") && i + 1 < argc) name = argv[++i];
+        else if (!strcmp(argv[i], "-e") && i + 1 < argc) toggles = argv[++i];
+        else if (!strcmp(argv[i], "-x") && i + 1 < argc) without = argv[++i];
         else if (!strcmp(argv[i], "-d") && i + 1 < argc) {
             static const char *const names[] = {"as-is", "f32", "f16", "q8_0", "q4_0"};
             i++;
             for (int d = 0; d < 5; d++)
                 if (!strcmp(argv[i], names[d])) dtype = (galago_dtype[]){GALAGO_DTYPE_AS_IS, GALAGO_DTYPE_F32, GALAGO_DTYPE_F16, GALAGO_DTYPE_Q8_0, GALAGO_DTYPE_Q4_0}[d];
         } else if (!strcmp(argv[i], "-c")) with_cpu = true;
-        else return fprintf(stderr, "usage: webgpu_profile [-l LIBRARY] [-m MODEL] [-d DTYPE] [-c]\n"), 1;
+        else return fprintf(stderr, "usage: webgpu_profile [-l LIBRARY] [-m MODEL] [-d DTYPE] [-c] [-e TOGGLES] [-x FEATURES]\n"), 1;
     }
+    if (!gpu_native_change(toggles, without)) return fprintf(stderr, "-e takes eight toggles at most, -x some of f16,subgroups,dot8\n"), 1;
     galago_error e = {0};
     double t0 = now_ms();
     need(galago_model_open(name, &(galago_model_params){.device = GALAGO_DEVICE_GPU, .gpu_library = library, .dtype = dtype}, &on_gpu, &e), &e);

@@ -16,6 +16,15 @@
 //            fixed one, so that an index is checked once for what lies side by side
 // Tested by  tests/ops/webgpu_attention.c
 
+// How numbers lie in workgroup memory.
+alias Cell = vec4f;
+fn cell(v: vec4f) -> Cell { return v; }
+const WHOLE = 1.0; // a weight of 1
+// The largest score of each thread, then the sum of its weights: [quad][thread]. The weights' own memory serves.
+fn put_wide(quad: u32, thread: u32, v: vec4f) { weights[quad][thread] = v; }
+fn wide(quad: u32, thread: u32) -> vec4f { return weights[quad][thread]; }
+
+// ---- the tiles: the same text in both forms of attention_tiles; they define Cell, cell(), WHOLE, put_wide() and wide() ----
 struct Params {
     q_at: u32, q_row: u32, q_head: u32, group: u32,
     k_at: u32, k_row: u32, k_head: u32, n_rows: u32, // n_rows: T * group
@@ -39,9 +48,9 @@ const BK = 32u; // keys of a tile
 const DS4 = 4u; // components of queries and keys at a time, / 4
 const AHEAD = 8u; // rows of values that a thread has on their way
 
-var<workgroup> queries: array<array<vec4f, 5>, BQ>; // [row][component]
-var<workgroup> keys: array<array<vec4f, 5>, BK>;
-var<workgroup> weights: array<array<vec4f, 33>, 16>; // [quad][key]; before that, the largest score of each thread: [quad][thread]
+var<workgroup> queries: array<array<Cell, 5>, BQ>; // [row][component]
+var<workgroup> keys: array<array<Cell, 5>, BK>;
+var<workgroup> weights: array<array<Cell, 33>, 16>; // [quad][key]
 var<workgroup> fade: array<vec4f, 16>; // [quad] what the new maximum leaves of the sums so far; last, the weights' sums
 
 fn key4(i: u32) -> vec4f {
@@ -103,31 +112,31 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
         var s1 = vec4f();
         for (var d = 0u; d < D4; d += DS4) {
             workgroupBarrier();
-            queries[lane / DS4][lane % DS4] = next.query;
-            if (lane < BK * DS4) { keys[lane / DS4][lane % DS4] = next.key; }
+            queries[lane / DS4][lane % DS4] = cell(next.query);
+            if (lane < BK * DS4) { keys[lane / DS4][lane % DS4] = cell(next.key); }
             workgroupBarrier();
             let is_last = d + DS4 >= D4;
             next = bring(lane, wg.y, first_row, k_first, select(at, at + BK, is_last), n_keys, select(d + DS4, 0u, is_last));
             for (var c = 0; c < 4; c++) {
-                let x = mat4x4f(queries[quad][c], queries[quad + 16u][c], queries[quad + 32u][c], queries[quad + 48u][c]);
-                s0 += keys[key][c] * x;
-                s1 += keys[key + 16u][c] * x;
+                let x = mat4x4f(vec4f(queries[quad][c]), vec4f(queries[quad + 16u][c]), vec4f(queries[quad + 32u][c]), vec4f(queries[quad + 48u][c]));
+                s0 += vec4f(keys[key][c]) * x;
+                s1 += vec4f(keys[key + 16u][c]) * x;
             }
         }
         s0 = select(vec4f(-1e30), s0 * p.scale, vec4u(at + key) < limits);
         s1 = select(vec4f(-1e30), s1 * p.scale, vec4u(at + key + 16u) < limits);
-        weights[quad][key] = max(s0, s1);
+        put_wide(quad, key, max(s0, s1));
         workgroupBarrier();
         var top = most;
-        for (var i = 0; i < 16; i++) { top = max(top, weights[quad][i]); }
+        for (var i = 0u; i < 16u; i++) { top = max(top, wide(quad, i)); }
         let left = exp(most - top);
         let w0 = select(exp(s0 - top), vec4f(), s0 <= vec4f(-1e30));
         let w1 = select(exp(s1 - top), vec4f(), s1 <= vec4f(-1e30));
         total = total * left + w0 + w1;
         most = top;
         workgroupBarrier();
-        weights[quad][key] = w0;
-        weights[quad][key + 16u] = w1;
+        weights[quad][key] = cell(w0 * WHOLE);
+        weights[quad][key + 16u] = cell(w1 * WHOLE);
         if (key == 0u) { fade[quad] = left; }
         workgroupBarrier();
 
@@ -138,24 +147,25 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
             }
             // Rows beyond the last have no weight; the last stands in for them. Several loads at a time are on their way.
             for (var j = 0u; j < BK; j += AHEAD) {
-                var x: array<vec4f, AHEAD>;
-                for (var l = 0u; l < AHEAD; l++) { x[l] = value4(v_first + min(at + j + l, n_keys - 1u) * p.v_row + column); }
+                var x: array<Cell, AHEAD>;
+                for (var l = 0u; l < AHEAD; l++) { x[l] = cell(value4(v_first + min(at + j + l, n_keys - 1u) * p.v_row + column)); }
                 for (var i = 0u; i < QUADS; i++) {
                     for (var l = 0u; l < AHEAD; l++) {
-                        let w = weights[way * QUADS + i][j + l];
-                        sums[i] = mat4x4f(fma(vec4f(w.x), x[l], sums[i][0]), fma(vec4f(w.y), x[l], sums[i][1]),
-                                          fma(vec4f(w.z), x[l], sums[i][2]), fma(vec4f(w.w), x[l], sums[i][3]));
+                        let w = vec4f(weights[way * QUADS + i][j + l]);
+                        let v = vec4f(x[l]);
+                        sums[i] = mat4x4f(fma(vec4f(w.x), v, sums[i][0]), fma(vec4f(w.y), v, sums[i][1]),
+                                          fma(vec4f(w.z), v, sums[i][2]), fma(vec4f(w.w), v, sums[i][3]));
                     }
                 }
             }
         }
     }
     workgroupBarrier();
-    weights[quad][key] = total;
+    put_wide(quad, key, total);
     workgroupBarrier();
     if (key == 0u) {
-        for (var i = 1; i < 16; i++) { total += weights[quad][i]; }
-        fade[quad] = 1.0 / total;
+        for (var i = 1u; i < 16u; i++) { total += wide(quad, i); }
+        fade[quad] = 1.0 / (total * WHOLE);
     }
     workgroupBarrier();
     if (way < WAYS) {
@@ -169,3 +179,4 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
         }
     }
 }
+// ---- end of the same text ----

@@ -12,6 +12,11 @@
 // Numerics   f32 throughout
 // Tested by  tests/ops/webgpu_matmul.c
 
+// How numbers lie in workgroup memory.
+alias Cell = vec4f;
+fn cell(v: vec4f) -> Cell { return v; }
+
+// ---- tiles in workgroup memory: the same text in both forms of matmul; they define Cell ----
 struct Params {
     x_at: u32, y_at: u32, split_size: u32, bias_at: u32,
     K: u32, N: u32, y_row: u32, row0: u32, // N rows of this buffer, the first of which is row0 of y
@@ -34,12 +39,13 @@ const WG = 256u;
 const COLUMNS = 16u; // in workgroup memory
 override W_QUADS: u32 = 16u * RQ;
 override X_QUADS: u32 = 16u * TQ;
-var<workgroup> w_tile: array<vec4f, COLUMNS * W_QUADS>; // [column][4 rows]
-var<workgroup> x_tile: array<vec4f, COLUMNS * X_QUADS>; // [column][4 tokens]
+var<workgroup> w_tile: array<Cell, COLUMNS * W_QUADS>; // [column][4 rows]
+var<workgroup> x_tile: array<Cell, COLUMNS * X_QUADS>; // [column][4 tokens]
 
 fn word(slot: u32, i: u32) -> vec4u { return w[p.w_at + i]; }
 fn rows(slot: u32) -> u32 { return p.N; }
 fn form(slot: u32) -> u32 { return LAYOUT; }
+// ---- end of the same text ----
 
 // ---- tiles of weights: the same text in all kernels that read them; they define word(), rows() and form() ----
 
@@ -166,6 +172,8 @@ fn store(row: u32, t: u32, z: u32, m: mat4x4f) {
 }
 // ---- end of the same text ----
 
+// ---- sums of tiles: the same text in both forms of matmul; they define Cell and cell() ----
+
 // The four columns of four rows or tokens that a thread brings at a step, column by column. `sub`: lane of two, half of the tile.
 fn bring_w(quad: u32, step: u32, sub: u32) -> mat4x4f {
     if (4u * quad >= p.N) { return mat4x4f(); }
@@ -208,23 +216,23 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
         }
         if (step > begin) {
             for (var k = 0u; k < COLUMNS; k++) {
-                let w0 = w_tile[k * W_QUADS + row];
-                let x0 = x_tile[k * X_QUADS + token];
+                let w0 = vec4f(w_tile[k * W_QUADS + row]);
+                let x0 = vec4f(x_tile[k * X_QUADS + token]);
                 a00 = add_outer(a00, w0, x0);
-                if (TQ == 2u) { a01 = add_outer(a01, w0, x_tile[k * X_QUADS + 16u + token]); }
+                if (TQ == 2u) { a01 = add_outer(a01, w0, vec4f(x_tile[k * X_QUADS + 16u + token])); }
                 if (RQ == 2u) {
-                    let w1 = w_tile[k * W_QUADS + 16u + row];
+                    let w1 = vec4f(w_tile[k * W_QUADS + 16u + row]);
                     a10 = add_outer(a10, w1, x0);
-                    if (TQ == 2u) { a11 = add_outer(a11, w1, x_tile[k * X_QUADS + 16u + token]); }
+                    if (TQ == 2u) { a11 = add_outer(a11, w1, vec4f(x_tile[k * X_QUADS + 16u + token])); }
                 }
             }
         }
         workgroupBarrier();
         if (step < end && brings_w) {
-            for (var i = 0u; i < 4u; i++) { w_tile[(4u * sub + i) * W_QUADS + quad] = next[i]; }
+            for (var i = 0u; i < 4u; i++) { w_tile[(4u * sub + i) * W_QUADS + quad] = cell(next[i]); }
         }
         if (step < end && brings_x) {
-            for (var i = 0u; i < 4u; i++) { x_tile[(4u * sub + i) * X_QUADS + quad] = next[i]; }
+            for (var i = 0u; i < 4u; i++) { x_tile[(4u * sub + i) * X_QUADS + quad] = cell(next[i]); }
         }
         workgroupBarrier();
     }
@@ -235,3 +243,4 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     if (RQ == 2u) { store(row0 + 64u, t0, group.z, a10); }
     if (RQ == 2u && TQ == 2u) { store(row0 + 64u, t0 + 64u, group.z, a11); }
 }
+// ---- end of the same text ----

@@ -109,6 +109,10 @@ GPU_API(profile_end) int32_t gpu_profile_end(double *ns, uint32_t capacity, uint
  * beside the program, in the installed folders and where the loader looks. Errors: UNSUPPORTED (says what was looked for, or
  * that there is no adapter). One device for the process: later calls return the same. */
 galago_status gpu_native_open(const char *library, error *e);
+/* For measurements, before the device is opened; names follow one another with commas, NULL = none. `toggles`: Dawn's, to be switched
+ * on ("vulkan_enable_f16_on_nvidia"). `without`: what the device shall seem to lack, of f16, subgroups, dot8. False: there are too
+ * many toggles, or no such feature. */
+bool gpu_native_change(const char *toggles, const char *without);
 /* From the next profile on, times are those of passes as they run without one: all dispatches between two copies. */
 void gpu_native_profile_passes(bool whole);
 /* The pipeline of dispatch i of the latest profile. */

@@ -152,10 +152,42 @@ static bool has(const wg_features *f, uint32_t name)
     return false;
 }
 
+/* ---- what measurements change ---- */
+
+enum { MAX_TOGGLES = 8 };
+static struct {
+    char names[256];
+    const char *toggles[MAX_TOGGLES]; /* in names */
+    size_t n;
+    bool no_f16, no_subgroups, no_dot8;
+} changed;
+
+bool gpu_native_change(const char *toggles, const char *without)
+{
+    memset(&changed, 0, sizeof changed);
+    if (snprintf(changed.names, sizeof changed.names, "%s", toggles ? toggles : "") >= (int)sizeof changed.names) return false;
+    char *rest, *name;
+    for (name = strtok_r(changed.names, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
+        if (changed.n == MAX_TOGGLES) return false;
+        changed.toggles[changed.n++] = name;
+    }
+    char features[64];
+    if (snprintf(features, sizeof features, "%s", without ? without : "") >= (int)sizeof features) return false;
+    for (name = strtok_r(features, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
+        bool *word = !strcmp(name, "f16") ? &changed.no_f16 : !strcmp(name, "subgroups") ? &changed.no_subgroups : !strcmp(name, "dot8") ? &changed.no_dot8 : NULL;
+        if (!word) return false;
+        *word = true;
+    }
+    return true;
+}
+
 static galago_status open_device(error *e)
 {
     request adapter = {0}, device = {0};
-    wg_adapter_options want = {.power_preference = WG_POWER_HIGH};
+    /* Timestamps are rounded to 65 us against attacks that a page could make; a program of one's own needs no such guard. */
+    static const char *const rounding[] = {"timestamp_quantization"};
+    wg_toggles toggles = {.chain = {NULL, WG_CHAIN_TOGGLES}, .n_enabled = changed.n, .enabled = changed.toggles, .n_disabled = 1, .disabled = rounding};
+    wg_adapter_options want = {.next = changed.n ? &toggles.chain : NULL, .power_preference = WG_POWER_HIGH};
     native.InstanceRequestAdapter(native.instance, &want, (wg_callback){NULL, WG_CALLBACK_PROCESS_EVENTS, requested, &adapter, NULL});
     if (!await(&adapter) || !adapter.object)
         return fail(e, GALAGO_ERR_UNSUPPORTED, "no GPU: %s", adapter.message[0] ? adapter.message : "the library answers nothing");
@@ -179,10 +211,10 @@ static galago_status open_device(error *e)
     wg_features features = {0};
     native.AdapterGetFeatures(adapter.object, &features);
     *info = (gpu_info){
-        .f16 = has(&features, WG_FEATURE_F16),
+        .f16 = has(&features, WG_FEATURE_F16) && !changed.no_f16,
         .timestamps = has(&features, WG_FEATURE_TIMESTAMPS),
-        .subgroups = has(&features, WG_FEATURE_SUBGROUPS) && about.subgroup_min > 0,
-        .dot8 = about.backend != WG_BACKEND_METAL && native.InstanceHasWGSLLanguageFeature(native.instance, WG_LANGUAGE_DOT8) != 0,
+        .subgroups = has(&features, WG_FEATURE_SUBGROUPS) && about.subgroup_min > 0 && !changed.no_subgroups,
+        .dot8 = !changed.no_dot8 && about.backend != WG_BACKEND_METAL && native.InstanceHasWGSLLanguageFeature(native.instance, WG_LANGUAGE_DOT8) != 0,
         .max_buffer_mib = as_mib(limits.buffer),
         .max_binding_mib = as_mib(limits.storage_binding),
         .max_invocations = limits.invocations < limits.size_x ? limits.invocations : limits.size_x,
@@ -205,9 +237,6 @@ static galago_status open_device(error *e)
     wg_device_options options = {
         .label = {NULL, WG_STRLEN}, .n_features = n, .features = wanted, .limits = &limits, .queue.label = {NULL, WG_STRLEN},
         .lost = {.mode = WG_CALLBACK_SPONTANEOUS, .call = device_lost}, .error = {.call = device_error}};
-    /* Timestamps are rounded to 65 us against attacks that a page could make; a program of one's own needs no such guard. */
-    static const char *const rounding[] = {"timestamp_quantization"};
-    wg_toggles toggles = {.chain = {NULL, WG_CHAIN_TOGGLES}, .n_disabled = 1, .disabled = rounding};
     options.next = &toggles.chain;
     bool answered = false;
     for (int i = 0; i < 2 && !device.object; i++) {

@@ -4,7 +4,7 @@
  */
 #include "backend/webgpu/ops_attention.h"
 
-#include "backend/webgpu/record.h"
+#include "backend/webgpu/variants.h"
 
 /* The longest run of tokens that is read split by split, each token for itself: beyond it, tiles read less and there are enough
  * of them. */
@@ -104,7 +104,7 @@ static void attend_tiles(webgpu *g, const tiles *a, gpu_buffer step)
     } p = {a->q_place.at, a->q_place.row, a->q_place.head, a->group, a->k_place.at, a->k_place.row, a->k_place.head, n_rows,
            a->v_place.at, a->v_place.row, a->v_place.head, a->n_keys, a->o_place.at, a->o_place.row, a->o_place.head, a->scale};
     record(g, &(dispatch){
-                  .kernel = KERNEL_ATTENTION_TILES,
+                  .kernel = variant_of(g, KERNEL_ATTENTION_TILES, LAYOUT_F32),
                   .constants = {d4_of(a->head_dim), {"F16", a->f16}, {"CAUSAL", step != 0}, {"WAYS", (float)ways}},
                   .params = &p, .params_size = sizeof p,
                   .bind = {step ? step : a->q, a->q, a->k, a->v, a->o},

@@ -6,10 +6,10 @@
  *   more          matmul           tiles; columns split over workgroups when there are few tiles, then matmul_sum
  *                 matmul_dot8      the same in 8-bit dot products, behind quantize
  *
- * Each matvec exists with and without subgroups. Activations stay f32 but for matmul_dot8.
+ * variants.c says which form of each a device gets. Activations stay f32 but for matmul_dot8 and matmul_f16.
  */
 #include "backend/webgpu/products.h"
-#include "backend/webgpu/weight.h"
+#include "backend/webgpu/variants.h"
 
 /* ---- the choice of constants ---- */
 
@@ -127,7 +127,7 @@ static void record_matvec(webgpu *g, tensor y, tensor x, const linear *l, const 
     if (has_bias) p.bias_at = at_of(l->b);
     if (norm.heads) p.squares_at = norm.heads->squares_at, p.slices = norm.heads->slices;
     dispatch d = {
-        .kernel = webgpu_info(g)->subgroups ? KERNEL_MATVEC_SUBGROUPS : KERNEL_MATVEC,
+        .kernel = variant_of(g, KERNEL_MATVEC, l->w.buffer->layout),
         .params = &p, .params_size = sizeof p,
         .bind = {id_of(x), id_of(x), has_norm ? id_of(norm.w) : id_of(x), has_bias ? id_of(l->b) : id_of(x), c->id, id_of(y)},
         .z = divide_up(T, tokens),
@@ -155,11 +155,9 @@ typedef struct quantize_params {
 } quantize_params;
 _Static_assert(sizeof(quantize_params) == 16, "as in quantize.wgsl");
 
-/* Q6_K changes its scale within a block; floats meet f32. */
 bool matmul_takes_codes(webgpu *g, const linear *l)
 {
-    weight_layout layout = l->w.buffer->layout;
-    return webgpu_info(g)->dot8 && layout >= LAYOUT_Q8 && layout <= LAYOUT_Q5_K;
+    return variant_of(g, KERNEL_MATMUL, l->w.buffer->layout) == KERNEL_MATMUL_DOT8;
 }
 
 /* The codes of x, in scratch that lasts until the next call; 0 = no room. */
@@ -207,9 +205,10 @@ static void record_tiled(webgpu *g, tensor y, tensor x, gpu_buffer codes, const 
     if (parts) p.y_at = 0, p.y_row = N, p.row0 = 0, p.split_size = N * T;
     gpu_buffer out = parts ? parts : id_of(y);
     if (codes) p.x_at = divide_up(T, 4);
-    dispatch with_floats = {.kernel = KERNEL_MATMUL, .bind = {id_of(x), id_of(x), bias, c->id, out}};
-    dispatch with_codes = {.kernel = KERNEL_MATMUL_DOT8, .bind = {codes, bias, c->id, out}};
+    dispatch with_floats = {.bind = {id_of(x), id_of(x), bias, c->id, out}};
+    dispatch with_codes = {.bind = {codes, bias, c->id, out}};
     dispatch d = codes ? with_codes : with_floats;
+    d.kernel = codes || !matmul_takes_codes(g, l) ? variant_of(g, KERNEL_MATMUL, l->w.buffer->layout) : KERNEL_MATMUL;
     d.params = &p, d.params_size = sizeof p;
     d.x = divide_up(N, 64 * s.row_tiles), d.y = divide_up(T, 64 * s.token_tiles), d.z = splits;
     constant(&d, "LAYOUT", l->w.buffer->layout, LAYOUT_Q4);
@@ -305,7 +304,7 @@ static void record_shared(webgpu *g, const tensor *y, tensor x, norm_before norm
     for (uint32_t i = 0; i < n; i++) rows += (uint32_t)chunk_of(l[i])->n_rows;
     matvec_shape s = matvec_choose(rows, K, 1);
     if (swiglu && s.quads > MATVEC_TOKENS / 2) s.quads = MATVEC_TOKENS / 2;
-    dispatch d = {.kernel = webgpu_info(g)->subgroups ? KERNEL_MATVEC_SHARED_SUBGROUPS : KERNEL_MATVEC_SHARED,
+    dispatch d = {.kernel = variant_of(g, KERNEL_MATVEC_SHARED, l[0]->w.buffer->layout),
                   .params = &p, .params_size = sizeof p,
                   .bind = {id_of(x), id_of(norm.w), chunk_of(l[0])->id, chunk_of(l[n > 1 ? 1 : 0])->id, chunk_of(l[n > 2 ? 2 : 0])->id,
                            id_of(y[0]), conv ? id_of(conv->conv_w) : id_of(x), conv ? id_of(conv->conv_state) : id_of(spare)}};
