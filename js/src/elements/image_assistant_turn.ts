@@ -188,11 +188,11 @@ export class TurnView {
 }
 
 function figuresLine({ figures }: AssistantTurn, { texts: t, numbers }: TurnAround): string {
-  // The speed of two or three tokens is that of the clock.
+  // The speed of a few tokens is that of the clock.
   const { timings, memory, device, completion_tokens } = figures!;
   return [
     fill(t.first, { time: numbers.seconds(timings.first_token_ms) }),
-    timings.decode_tok_s && completion_tokens > 4 ? fill(t.speed, { n: numbers.number(timings.decode_tok_s, timings.decode_tok_s < 10 ? 1 : 0) }) : '',
+    timings.decode_tok_s && completion_tokens > 8 ? fill(t.speed, { n: numbers.number(timings.decode_tok_s, timings.decode_tok_s < 10 ? 1 : 0) }) : '',
     fill(t.memory, { size: numbers.bytes(memory.wasm_bytes + memory.gpu_bytes) }),
     deviceName(device),
   ].filter(Boolean).join(' · ');

@@ -16,11 +16,11 @@ export async function launch({ camera } = {}) {
   return {
     version: browser.version,
     context,
-    async open({ width = 1280, height = 800, dark = false, reduced = false, touch = false } = {}) {
+    async open({ width = 1280, height = 800, dark = false, reduced = false, touch = false, forced = false } = {}) {
       const tab = await context.newPage();
       const cdp = await context.newCDPSession(tab);
       await tab.setViewportSize({ width, height });
-      await tab.emulateMedia({ colorScheme: dark ? 'dark' : 'light', reducedMotion: reduced ? 'reduce' : 'no-preference' });
+      await tab.emulateMedia({ colorScheme: dark ? 'dark' : 'light', reducedMotion: reduced ? 'reduce' : 'no-preference', forcedColors: forced ? 'active' : 'none' });
       if (touch) await cdp.send('Emulation.setTouchEmulationEnabled', { enabled: true, maxTouchPoints: 5 });
       const page = new Page({
         evaluate: (code) => tab.evaluate(code),
@@ -35,6 +35,9 @@ export async function launch({ camera } = {}) {
         type: (text) => tab.keyboard.type(text),
         press_at: (x, y) => (touch ? tab.touchscreen.tap(x, y).catch(() => tab.mouse.click(x, y)) : tab.mouse.click(x, y)),
         files: async (code, paths) => (await tab.evaluateHandle(code)).asElement().setInputFiles(paths),
+        drop: async ({ x, y }, files) => {
+          for (const type of ['dragEnter', 'dragOver', 'drop']) await cdp.send('Input.dispatchDragEvent', { type, x, y, data: { items: [], files, dragOperationsMask: 1 } });
+        },
         close: () => tab.close(),
       });
       Object.assign(page, { tab, cdp });

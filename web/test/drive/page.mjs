@@ -1,6 +1,13 @@
 // What a test does with a page, the same in all browsers. A driver gives the few things that differ: see chromium.mjs.
 //
+// Seconds are what a machine that does nothing else needs at most; a busy one is waited for `patience` times that.
 // Functions given to these calls run inside the page; they see their one argument and the page, nothing of the test.
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { patience } from '../../../js/test/browser/harness/runner.mjs';
+
+/** Bytes that go to a page at once. */
+const PIECE = 3 << 20;
 
 /** Finds elements in shadow roots too, by a selector; `nth` counts the visible ones. Runs inside the page. */
 const finder = `(selector, text, nth = 0) => {
@@ -28,7 +35,7 @@ export class Page {
 
   /** Waits until fn(argument) is true in the page. */
   async until(fn, argument, { seconds = 30, what = String(fn) } = {}) {
-    const end = Date.now() + seconds * 1000;
+    const end = Date.now() + seconds * patience * 1000;
     for (;;) {
       let value;
       try {
@@ -75,7 +82,7 @@ export class Page {
   }
   /** Waits for such an element. */
   async see(selector, text, { seconds = 30 } = {}) {
-    const end = Date.now() + seconds * 1000;
+    const end = Date.now() + seconds * patience * 1000;
     while (!(await this.shows(selector, text).catch(() => false))) {
       if (Date.now() > end) throw new Error(`not seen within ${seconds} s: ${selector}${text ? ` with "${text}"` : ''}`);
       await new Promise((go) => setTimeout(go, 50));
@@ -83,7 +90,7 @@ export class Page {
   }
   /** Waits until no such element is to be seen. */
   async gone(selector, text, { seconds = 30 } = {}) {
-    const end = Date.now() + seconds * 1000;
+    const end = Date.now() + seconds * patience * 1000;
     while (await this.shows(selector, text)) {
       if (Date.now() > end) throw new Error(`still there after ${seconds} s: ${selector}${text ? ` with "${text}"` : ''}`);
       await new Promise((go) => setTimeout(go, 50));
@@ -117,6 +124,33 @@ export class Page {
     }
     if (at.why) throw new Error(`${selector} ${text ?? ''} cannot be pressed: ${at.why}`);
     await this.driver.press_at(at.x, at.y);
+  }
+
+  /** Drops files and folders (paths) on an element, as from the person's desktop. Only Chromium's driver can; elsewhere the page
+   * is handed an event with the files (no folders). */
+  async drop(selector, paths) {
+    await this.see(selector);
+    const at = await this.driver.evaluate(`(() => {
+      const e = (${finder})(${JSON.stringify(selector)}, '');
+      e.scrollIntoView({ block: 'center', behavior: 'instant' });
+      const { left, top, width, height } = e.getBoundingClientRect();
+      return { x: left + width / 2, y: top + height / 2 };
+    })()`);
+    if (this.driver.drop) return this.driver.drop(at, paths);
+    await this.evaluate(() => void (globalThis.dropping = []));
+    for (const file of paths) {
+      const bytes = await readFile(file);
+      await this.evaluate((name) => void globalThis.dropping.push({ name, parts: [] }), path.basename(file));
+      for (let from = 0; from < bytes.length; from += PIECE) {
+        await this.evaluate((text) => void globalThis.dropping.at(-1).parts.push(Uint8Array.from(atob(text), (c) => c.charCodeAt(0))), bytes.subarray(from, from + PIECE).toString('base64'));
+      }
+    }
+    await this.evaluate((where) => {
+      const transfer = new DataTransfer();
+      for (const { name, parts } of globalThis.dropping) transfer.items.add(new File(parts, name));
+      for (const type of ['dragenter', 'dragover', 'drop']) document.querySelector(where).dispatchEvent(new DragEvent(type, { bubbles: true, cancelable: true, composed: true, dataTransfer: transfer }));
+      delete globalThis.dropping;
+    }, selector);
   }
 
   /** Chooses files in a file field. */

@@ -85,7 +85,7 @@ export const tests = {
       await page.until(() => navigator.serviceWorker.controller !== null, undefined, { what: 'the service worker' });
       t.equal(hub.log.length - before, 0, 'the hub is not asked before somebody wishes it');
       await look(page);
-      await page.see('.plan button.primary', 'download 12 MB');
+      await page.see('.plan button.primary', `download ${Math.round(total / 1e6)} MB`);
       t.equal(asked(t), 0, 'bytes fetched before the person said so');
       await page.screenshot(`${t.env.shots}/models-plan-${t.env.browser}.png`);
       await page.click('.plan button.primary', 'download');
@@ -220,21 +220,55 @@ export const tests = {
     },
   },
 
-  'from files of the device': {
-    seconds: 90,
+  'a download that fails says what to do, and goes on from there': {
+    seconds: 150,
+    unless: (env) => env.quick && 'the package tries for half a minute before it gives up',
     run: async (t) => {
-      const page = await fresh(t), log = hub.log.length;
-      await page.files('#models-files', [sample(1)]);
-      await page.see('.wrong', 'not a whole model');
-      await page.files('#models-files', names.map((name) => path.join(t.env.root, 'models/demo', name)));
-      await page.click('.plan button.primary', 'open');
-      await until(page, 'ready');
-      t.equal(hub.log.length, log, 'no request');
+      const page = await fresh(t);
+      // The connection breaks, and from then on at once. (One that brings something is not given up.)
+      hub.addFault({ match: 'cdn/lab/shapes', drop: 2_000_000 });
+      hub.addFault({ match: 'cdn/lab/shapes', drop: 0, skip: 1, times: 999 });
+      await download(page);
+      await until(page, 'failed', 120);
+      const told = await page.text('.current .notice.error p');
+      t.match(told, /broke off.*kept.*try again/i);
+      t.ok(await page.shows('.current .notice.error summary', 'details'), 'the cause is at hand');
+      await page.screenshot(`${t.env.shots}/models-failed-${t.env.browser}.png`);
+      const here = await stored(page);
+      t.ok(here > 0 && here < total, `${here} bytes`);
+      // The view in which people ask says it too, and offers the same.
       await page.evaluate(() => void (location.hash = '#ask'));
-      await page.click('[part~=sample]');
-      await page.click('button', '^Describe$');
-      await page.until(() => document.querySelector('galago-image-assistant').conversation.at(-1)?.state === 'done', undefined, { what: 'an answer', seconds: 60 });
-      t.equal(await page.evaluate(() => document.querySelector('galago-image-assistant').conversation.at(-1).answer.trim()), words(sample(1)));
+      await page.see('.ask-model.error button', 'try again');
+      t.equal(await page.text('.ask-model.error p'), told);
+      await page.evaluate(() => void (location.hash = '#models'));
+      await page.see('.current button', '^try again$');
+      hub.reset();
+      await page.click('.current button', '^try again$');
+      await until(page, 'ready');
+      t.ok(asked(t) <= total - here, `${asked(t)} bytes were asked for although ${here} of ${total} were here`);
+      t.note('here before, asked for after', [here, asked(t)]);
+      await says(t, page);
+    },
+  },
+
+  'a network that goes away and comes back': {
+    seconds: 150,
+    unless: (env) => (env.browser !== 'chromium' ? 'only Chromium can be told that the network is away' : env.quick && 'the package tries for half a minute before it gives up'),
+    run: async (t) => {
+      const page = await fresh(t), network = page.tab.context();
+      slow();
+      await download(page);
+      await arrived(page, 1e6);
+      try {
+        await network.setOffline(true);
+        await until(page, 'failed', 120);
+        t.match(await page.text('.current .notice.error p'), /no network.*kept.*by itself.*online again/i);
+      } finally {
+        hub.reset();
+        await network.setOffline(false);
+      }
+      // Nobody presses anything: it was agreed to.
+      await until(page, 'ready', 90);
     },
   },
 
