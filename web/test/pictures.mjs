@@ -1,7 +1,7 @@
 // Makes the pictures of the README: web/test/run.sh --pictures. Each shows the page with real answers of the demo model.
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { addSample, answered } from './ask.mjs';
+import { addSample, answered, question } from './ask.mjs';
 import { launch } from './drive/chromium.mjs';
 import { sample } from './native.mjs';
 import { root, serve } from './serve.mjs';
@@ -11,29 +11,32 @@ const to = path.join(root, 'docs/pictures');
 mkdirSync(to, { recursive: true });
 const server = await serve(path.join(root, 'build/web-test')), chromium = await launch();
 
-async function ask(page) {
+/** A sample described, and then asked something. */
+const ask = (n, more, figures = true) => async (page) => {
   await show(page, server.url, 'ask');
-  await page.evaluate(() => localStorage.setItem('galago.settings', '{"figures":true}'));
+  await page.evaluate((shown) => localStorage.setItem('galago.settings', JSON.stringify({ figures: shown })), figures);
   await page.reload();
-  await addSample(page);
+  await addSample(page, n);
   await page.click('button', '^Describe$');
   await answered(page);
+  await question(page, more);
+  await answered(page, 2);
   await page.evaluate(() => { document.activeElement?.shadowRoot?.activeElement?.blur(); scrollTo(0, 0); });
-}
+};
 async function batch(page) {
-  const list = [1, 2, 3].map(sample);
+  const list = [...['receipt', 'emoji', 'chart'].map((name) => path.join(root, `web/samples/${name}.png`)), sample(1)];
   await show(page, server.url, 'batch');
   await page.files('.view-batch input[type=file]:not([webkitdirectory])', list);
   await page.click('.view-batch button', '^Start$');
-  await page.until(() => /3 of 3 done/.test(document.querySelector('.view-batch').innerText), undefined, { what: 'three answers', seconds: 120 });
+  await page.until(() => /4 of 4 done/.test(document.querySelector('.view-batch').innerText), undefined, { what: 'four answers', seconds: 120 });
   await page.evaluate(() => { document.activeElement?.blur(); document.querySelector('.b-list').scrollIntoView({ block: 'end' }); });
 }
 
 let failed = 0;
 for (const [name, options, act] of [
-  ['page-ask', { width: 1200, height: 860 }, ask],
-  ['page-ask-phone', { width: 390, height: 844, dark: true }, ask],
-  ['page-batch', { width: 1200, height: 700 }, batch],
+  ['page-ask', { width: 1200, height: 860 }, ask(1, 'What is the total?')],
+  ['page-ask-phone', { width: 390, height: 844, dark: true }, ask(2, 'Where is the banana?', false)],
+  ['page-batch', { width: 1200, height: 760 }, batch],
   ['page-models', { width: 1200, height: 860 }, (page) => show(page, server.url, 'models')],
 ]) {
   const page = await chromium.open(options);
