@@ -72,7 +72,7 @@ void ground(pictures *p, pictures_image *im, rgb a, bool textured)
         for (int x = 0; x < im->width; x++) {
             double t = 0, s = x * dx + y * dy;
             if (kind < 8)
-                t = ((x * dx / im->width + y * dy / im->height) + 1) / 2;
+                t = clamp(((x * dx / im->width + y * dy / im->height) + 1) / 2, 0, 1);
             else
                 t = fabs(fmod(fabs(s), period) / period * 2 - 1);
             if (kind == 9) t = t < 0.5;

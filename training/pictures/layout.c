@@ -37,13 +37,12 @@ static double rows_of_field(const field *f, int way)
 }
 
 /* The widest row at size 1. */
-static double widest(const document *d, const pen *s, const pen *head, int way, int heading)
+static double widest(const document *d, const pen *s, const pen *head, int way)
 {
-    pen one = *s, title = *head;
+    pen one = *s, title = *head, top = *head;
     char t[200];
-    one.size = 1, one.spacing = 0, title.size = 1.35, title.spacing = 0;
+    one.size = top.size = 1, one.spacing = top.spacing = 0, title.size = 1.35, title.spacing = 0;
     double w = width_of(&title, d->title);
-    (void)heading;
     for (int i = 0; i < d->n_fields; i++) {
         field_text(t, sizeof t, &d->f[i]);
         double v = width_of(&one, t) + (way == ENDS || way == LEADERS ? 1.2 : way == BOXED ? 1.5 : 0.2);
@@ -55,13 +54,13 @@ static double widest(const document *d, const pen *s, const pen *head, int way, 
     for (int i = d->show_columns ? -1 : 0; i < d->n_rows; i++) {
         double v = 0;
         for (int c = 0; c < d->n_columns; c++)
-            v += width_of(&one, i < 0 ? d->columns[c] : d->rows[i].cell[c]) + 1.1;
+            v += (i < 0 ? width_of(&top, d->columns[c]) : width_of(&one, d->rows[i].cell[c])) + 1.1;
         w = fmax(w, v);
     }
     /* Columns have places of their own; the widest cell of each must fit. */
     double sum = 0;
     for (int c = 0; c < d->n_columns && d->n_rows; c++) {
-        double v = d->show_columns ? width_of(&one, d->columns[c]) : 0;
+        double v = d->show_columns ? width_of(&top, d->columns[c]) : 0;
         for (int i = 0; i < d->n_rows; i++) v = fmax(v, width_of(&one, d->rows[i].cell[c]));
         sum += v + 0.9;
     }
@@ -123,12 +122,13 @@ static void place_rows(page *g, rgb faint, int ruled, bool zebra)
     document *d = g->d;
     double x[MOST_COLUMNS], widths[MOST_COLUMNS], sum = 0;
     for (int c = 0; c < d->n_columns; c++) {
-        widths[c] = d->show_columns ? width_of(&g->body, d->columns[c]) : 0;
+        widths[c] = d->show_columns ? width_of(&g->head, d->columns[c]) : 0;
         for (int i = 0; i < d->n_rows; i++)
             widths[c] = fmax(widths[c], width_of(&g->body, d->rows[i].cell[c]));
         sum += widths[c];
     }
     double gap = d->n_columns > 1 ? (g->right - g->left - sum) / (d->n_columns - 1) : 0, at = g->left;
+    g->p->spoiled |= d->n_columns > 1 && gap < 0.4 * g->body.size; /* columns run together */
     for (int c = 0; c < d->n_columns;
          c++) { /* the first to the left, the others to the right edge of theirs */
         x[c] = c ? at + widths[c] : at;
@@ -181,7 +181,7 @@ bool lay_out(pictures *p, pictures_image *im, document *d)
         g.left = left, g.right = left + w;
     }
     double room = im->height - 2 * (edge + pad * 0.6),
-           fit = (g.right - g.left) / widest(d, &g.body, &g.head, way, 0);
+           fit = (g.right - g.left) / widest(d, &g.body, &g.head, way);
     double size = fmin(fmin(fit, room / lines / 1.22), 30);
     if (size < (p->level < 0.7 ? 13 : 10.5)) return false;
     size = fmax(10.5, size * uniform(p, size > 15 ? 0.75 : 0.9, 1));

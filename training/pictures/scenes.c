@@ -155,6 +155,9 @@ void make_scene(pictures *p, pictures_image *im, pictures_item *out)
         thing *t = &s.t[i];
         look own = l;
         if (s.n > 1 && chance(p, 0.3)) own.turn = uniform(p, -0.2, 0.2);
+        double reach = 0.5 * t->size * (fabs(cos(own.turn)) + fabs(sin(own.turn))); /* corners stay within */
+        t->x = 2 * reach < im->width ? clamp(t->x, reach, im->width - reach) : im->width / 2.0;
+        t->y = 2 * reach < im->height ? clamp(t->y, reach, im->height - reach) : im->height / 2.0;
         mark_sprite(im, t->x, t->y, t->name,
                     l.grey > 0 || !sprite_has_colour(p, style, t->name) ? -1 : p->sprites[t->name].colour);
         sprite_draw(p, im, style, t->name, t->x, t->y, t->size, &own);
