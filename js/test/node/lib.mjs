@@ -9,6 +9,7 @@ import { pipeline } from '../../dist/node.js';
 
 export const root = fileURLToPath(new URL('../../../', import.meta.url));
 export const sample = (n) => path.join(root, `models/demo/samples/shapes-${n}.png`);
+export const gallery = (name) => path.join(root, 'models/demo/gallery', `${name}.png`);
 export const image = (name) => path.join(root, 'tests/data/images', name);
 export const dist = path.join(root, 'js/dist/node.js');
 
