@@ -45,7 +45,7 @@ export class GalagoImageAssistant extends AssistantSettings {
     pipeline: (signal) => this.pipeline(signal),
     generation: () => this.generation,
     context: () => this.options.context,
-    apart: () => this.hasAttribute('apart'),
+    apart: () => this.apart,
     turnsChanged: () => this.draw(true),
     turnChanged: () => this.drawSoon(),
     stage: (turn, stage, percent) => {

@@ -26,7 +26,7 @@ export abstract class AssistantSettings extends Base {
 
   /** What was set before the module had arrived lies on the element itself and hides the properties. */
   protected upgrade(): void {
-    for (const name of ['model', 'options', 'generation', 'provider', 'texts', 'samples', 'multiple', 'disabled'] as const) {
+    for (const name of ['model', 'options', 'generation', 'provider', 'texts', 'samples', 'multiple', 'disabled', 'apart', 'modelLang'] as const) {
       if (!Object.hasOwn(this, name)) continue;
       const value = this[name];
       Reflect.deleteProperty(this, name);
@@ -92,6 +92,13 @@ export abstract class AssistantSettings extends Base {
   }
   set disabled(disabled: boolean) {
     this.toggleAttribute('disabled', disabled);
+  }
+  /** Each question is asked by itself, about the latest pictures: for models that know no conversations. */
+  get apart(): boolean {
+    return this.hasAttribute('apart');
+  }
+  set apart(apart: boolean) {
+    this.toggleAttribute('apart', apart);
   }
   /** Several pictures may go with one question; `multiple="false"` allows one alone. */
   get multiple(): boolean {

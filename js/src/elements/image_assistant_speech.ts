@@ -31,8 +31,8 @@ export class Speech {
     utterance.onerror = (event) => end(!/canceled|interrupted/.test(event.error));
     const timer = setTimeout(() => {
       if (!speechSynthesis.speaking && this.current?.utterance === utterance) {
-        speechSynthesis.cancel();
         end(true);
+        speechSynthesis.cancel();
       }
     }, PATIENCE_MS);
     this.current = { id, utterance, timer };

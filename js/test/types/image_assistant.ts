@@ -10,8 +10,8 @@ async function use(): Promise<void> {
   a.options = { device: 'cpu', context: 8192 };
   a.generation = { temperature: 0.7, max_new_tokens: 200 };
   a.provider = (): Promise<Pipeline> => pipeline('image-text-to-text', 'demo');
-  const texts: Partial<AssistantTexts> = { ask: 'Fragen' }, samples: AssistantSample[] = [{ src: 'a.png', name: 'a.png', alt: 'A ring' }];
-  Object.assign(a, { texts, samples, multiple: false, disabled: false });
+  const texts: Partial<AssistantTexts> = { ask: 'Fragen' }, samples: AssistantSample[] = [{ src: 'a.png', name: 'a.png', alt: 'A ring', questions: ['What colour is it?'] }];
+  Object.assign(a, { texts, samples, multiple: false, disabled: false, apart: true, modelLang: 'en' });
   const added: AssistantPicture[] = await a.addPictures([...files, new Blob(), 'a.png', new URL('https://example.org/a.png')]);
   const turn: AssistantTurn = await a.describe(), alts: AssistantTurn[] = await a.altText(), alt: AltText | null | undefined = alts[0]?.alt;
   console.log(added[0]?.width, turn.state === 'done' ? turn.answer : turn.error?.message, turn.figures?.timings.first_token_ms, alt?.html, alt?.plain);

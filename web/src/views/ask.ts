@@ -81,7 +81,7 @@ export function mount(root: HTMLElement): View {
     if (!assistant) return;
     const demo = model.choice.kind === 'demo';
     // It was taught single questions, and would answer the one before once more.
-    assistant.toggleAttribute('apart', demo);
+    assistant.apart = demo;
     assistant.modelLang = demo && currentLanguage() !== 'en' ? 'en' : '';
     assistant.texts = asTaught(texts);
     assistant.samples = SAMPLES.map(([name, ...questions], i) => ({ src: `./samples/${name}.png`, name: `${name}.png`, alt: t(`ask.sample_${i + 1}`), ...(demo && { questions }) }));
