@@ -72,7 +72,8 @@ def tasks(found):
 
 
 def change(x):
-    return f'{100 * x["points"]:+.1f} ({100 * x["low"]:+.1f} to {100 * x["high"]:+.1f})'
+    points, low, high = (round(100 * x[key], 1) + 0.0 for key in ('points', 'low', 'high'))  # -0.0 is 0.0
+    return f'{points:+.1f} ({low:+.1f} to {high:+.1f})'
 
 
 def by_size(study):
