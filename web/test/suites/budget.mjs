@@ -1,6 +1,5 @@
 // How much, how soon, how smoothly: bytes, first paint, and the page's thread while an answer is made. In Chromium, which can tell.
 import { readFileSync, readdirSync } from 'node:fs';
-import { availableParallelism, loadavg } from 'node:os';
 import path from 'node:path';
 import { brotliCompressSync, constants } from 'node:zlib';
 import { record } from '../../../js/test/browser/harness/trace.mjs';
@@ -17,11 +16,11 @@ async function traced(page, file, again) {
     globalThis.watch ??= new PerformanceObserver((list) => globalThis.long.push(...list.getEntries().map((e) => Math.round(e.duration))));
     globalThis.watch.observe({ type: 'longtask' });
   });
-  const { result: turn, tasks } = await record(page.cdp, file, async () => {
+  const { result: turn, tasks, waited } = await record(page.cdp, file, async () => {
     await page.click('button', again ? 'answer again' : '^Describe$');
     return answered(page);
   });
-  return { turn, tasks, told: await page.evaluate(() => globalThis.long) };
+  return { turn, tasks, waited, told: await page.evaluate(() => globalThis.long) };
 }
 
 export const tests = {
@@ -75,20 +74,23 @@ export const tests = {
     run: async (t) => {
       const page = await open(t);
       await addSample(page);
-      // On the processor a task's length is the page's own. On the clock a busy machine makes any task long, now and then: a task
-      // that is long by itself is so each time, so one answer of three without any is what is asked for.
+      // On the processor a task's length is the page's own. On the clock others may have made it longer, by what the page waited for a
+      // processor; and the disk and the system make any task long, now and then, while one that is long by itself is so each time: so
+      // one answer of three without any is what is asked for.
+      const waits = [];
       let best = null;
-      for (let i = 0; i < 3 && !(best && !best.told.length); i++) {
-        const { turn, tasks, told } = await traced(page, path.join(t.env.shots, `answer-trace-${i}.json`), i > 0);
+      for (let i = 0; i < 3 && best?.length !== 0; i++) {
+        const { turn, tasks, waited, told } = await traced(page, path.join(t.env.shots, `answer-trace-${i}.json`), i > 0);
         t.equal(turn.state, 'done');
         t.ok(tasks.length > 50 && tasks.every((k) => k.processor >= 0), `the trace tells of ${tasks.length} tasks`);
         t.equal(tasks.filter((k) => k.processor > 50).map((k) => `${Math.round(k.processor)} ms: ${k.what()}`), [], 'long tasks in the trace');
         t.note('tasks, longest on the processor and on the clock, ms', [tasks.length, ...['processor', 'clock'].map((k) => Math.round(Math.max(...tasks.map((x) => x[k]))))]);
-        if (!best || told.length < best.told.length) best = { told, tasks };
+        waits.push(Math.round(waited));
+        const own = told.filter((ms) => ms - waited > 50);
+        if (!best || own.length < best.length) best = own;
       }
-      t.note('load of the machine, long tasks on the clock, ms', [loadavg()[0], best.told]);
-      // Where others wait for the processors too, the clock measures them.
-      if (loadavg()[0] < 2 * availableParallelism()) t.equal(best.told, [], 'long tasks that the browser told of, ms');
+      t.note('waited for a processor, long tasks on the clock, ms', [waits, best]);
+      t.equal(best, [], 'long tasks that the browser told of, ms');
     },
   },
 

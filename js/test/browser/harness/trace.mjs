@@ -1,5 +1,5 @@
 // Traces as Chromium records them for its developer tools, and what they say of a page's own thread.
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 /** Tasks of the page's own thread, with their milliseconds on the clock and on the processor; `what` names what took the most of one. */
@@ -12,26 +12,21 @@ export function tasksOf(events) {
   }));
 }
 
-/**
- * Milliseconds that the pages' own threads were ready to run and had no processor, since their start; 0 where the system does not tell.
- * By no more than this others made a task longer.
- */
+/** For each page's process the milliseconds that its own thread was ready to run and had no processor; none where the system does not tell. */
 function waitedForProcessors() {
-  let ns = 0;
-  try {
-    for (const pid of readdirSync('/proc').filter((n) => /^\d+$/.test(n))) {
-      try {
-        if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('--type=renderer')) ns += Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[1]);
-      } catch {} // it has ended
-    }
-  } catch {} // no Linux
-  return ns / 1e6;
+  const waited = new Map();
+  for (const pid of existsSync('/proc/self/schedstat') ? readdirSync('/proc').filter((n) => /^\d+$/.test(n)) : []) {
+    try {
+      if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('--type=renderer')) waited.set(pid, Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[1]) / 1e6);
+    } catch {} // it has ended
+  }
+  return waited;
 }
 
 /**
  * Records a trace while `work` runs and writes it to `file`, which developer tools open. `cdp` is a session with the page.
- * Resolves with { result: what `work` gave, tasks: the page's own,
- * waited: milliseconds that it waited for a processor }.
+ * Resolves with { result: what `work` gave, tasks: the page's own, waited: milliseconds that a page waited for a processor at most,
+ * which is how much longer others may have made a task }.
  */
 export async function record(cdp, file, work) {
   const chunks = [], collect = ({ value }) => chunks.push(...value);
@@ -41,7 +36,7 @@ export async function record(cdp, file, work) {
   let result, waited;
   try {
     result = await work();
-    waited = waitedForProcessors() - before;
+    waited = Math.max(0, ...[...waitedForProcessors()].map(([pid, ms]) => ms - (before.get(pid) ?? 0)));
   } finally {
     const ended = new Promise((done) => cdp.once('Tracing.tracingComplete', done));
     await cdp.send('Tracing.end');
