@@ -18,7 +18,7 @@ if [ -z "$quick" ]; then
     if found=$(tests/webgpu/env.sh); then eval "$found"; fi
     queue browsers js/test/run.sh js/test/run.sh
     queue browsers web/test/run.sh web/test/run.sh --quick
-    for script in tests/cli/run.sh tests/tokenizer/run.sh tests/wasm/all.sh tests/examples/run.sh tests/count_test.sh; do
+    for script in tests/cli/run.sh tests/webgpu/f16.sh tests/tokenizer/run.sh tests/wasm/all.sh tests/examples/run.sh tests/count_test.sh; do
         queue any "${script#tests/}" "$script" "$build"
     done
 fi

@@ -314,8 +314,9 @@ static void check_case(const char *label, const char *path, const model *m, cons
     arena_free(&f.memory);
 }
 
-/* The named cases of a model on a backend, with f32 weights. */
-static void check_model(const char *name, backend *b, const char *device, const char *const *cases, size_t n_cases, golden_bounds within)
+/* The named cases of a model on a backend, with weights of a type. */
+static void check_model(const char *name, backend *b, const char *device, galago_dtype held_as, const char *const *cases, size_t n_cases,
+                        golden_bounds within)
 {
     char path[256], label[64];
     error e = {0};
@@ -324,7 +325,7 @@ static void check_model(const char *name, backend *b, const char *device, const 
     model *m = NULL;
     model_config c;
     snprintf(path, sizeof path, DATA "/%s", name);
-    const model_options o = {.dtype = GALAGO_DTYPE_F32, .n_threads = 2};
+    const model_options o = {.dtype = held_as, .n_threads = 2};
     if (weights_open(path, NULL, &w, &e) || model_config_read(w, &c, &e) || weights_tokenizer(w, c.text.n_vocab, &t, &e) ||
         model_config_find_ids(&c, t, &e) || model_load(b, w, &c, &o, &m, &e)) {
         CHECK(false, "%s: %s", name, e.message);

@@ -20,7 +20,7 @@ int main(void)
                 printf("%s: not on this machine: %s\n", isas[k], e.message);
                 continue;
             }
-            check_model(models[i], b, isas[k], cases, sizeof cases / sizeof *cases, (golden_bounds){1e-4, 1e-3});
+            check_model(models[i], b, isas[k], GALAGO_DTYPE_F32, cases, sizeof cases / sizeof *cases, (golden_bounds){1e-4, 1e-3});
             b->ops->destroy(b);
         }
     return check_done("golden");
