@@ -9,8 +9,8 @@
 // Bindings   0 params   1 x   2 x once more   3 bias (any buffer without BIAS)   4 w   5 y (read_write)
 // Dispatch   (ceil(N / (64 RQ)), ceil(T / (64 TQ)), splits); split z takes split_tiles tiles of 256 columns into y_at + z * split_size
 // Constants  RQ, TQ 1 or 2   ALIGNED: K and x_at are multiples of 4
-// Numerics   x and weights are rounded to f16 (f16 weights are so already), products and sums in f32: an error of 2e-4 of a term, about
-//            4e-7 of a result as normalised mean square. What f16 cannot hold becomes its largest number
+// Numerics   x and weights are rounded to f16 (f16 weights are so already), products and sums in f32: an error of 3e-4 of a term, or
+//            7e-8 of a result as normalised mean square. What f16 cannot hold becomes its largest number
 // Memory     workgroup: 8 KiB with RQ = TQ = 2, of which the inner loop reads half of what the plain form's does
 // Tested by  tests/ops/webgpu_matmul.c
 enable f16;
