@@ -41,7 +41,8 @@ def check(condition, what):
         print(f'{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}: {what}')
 
 
-def run(*args, stdin=b'', timeout=120, **kw):
+# Time limits end what hangs: on a busy machine everything takes several times what it takes alone.
+def run(*args, stdin=b'', timeout=900, **kw):
     """(exit status, standard output, standard error) of one call."""
     p = subprocess.run([GALAGO, *args], input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout, cwd=ROOT, **kw)
     return p.returncode, p.stdout.decode('utf-8', 'replace'), p.stderr.decode('utf-8', 'replace')
@@ -387,7 +388,7 @@ def test_eval():
 
 def test_demo_model():
     """The trained weights still answer as well as when they were shipped: 84, 98 and 98 % of 50 each, 4 % of characters wrong."""
-    j = json.loads(expect(0, ['eval', '--json', 'tests/data/demo_eval'], timeout=300)[0])
+    j = json.loads(expect(0, ['eval', '--json', 'tests/data/demo_eval'], timeout=1800)[0])
     scores = {t['task']: t for t in j['tasks']}
     for task in ['count', 'colour', 'shape']:
         check(scores[task]['items'] == 50 and scores[task]['score'] >= 0.7, f'{task}: {scores[task]["score"]}')
@@ -411,7 +412,7 @@ def test_gallery():
 
 
 def test_bench():
-    j = json.loads(expect(0, ['bench', '--json', '--reps', '1', '--model', 'demo'], timeout=300)[0])
+    j = json.loads(expect(0, ['bench', '--json', '--reps', '1', '--model', 'demo'], timeout=1800)[0])
     check(j['decode']['256'] > 0 and j['prefill']['1024'] > 0 and j['image']['vision_ms'] > 0, 'bench --json')
     check(re.fullmatch('[0-9a-f]{16}', j['logits_hash']), 'hash of the logits')
 
@@ -444,9 +445,9 @@ def test_chat():
                 except OSError:
                     break
         return text in seen
-    check(until(b'> ', 30), 'a prompt on the terminal')
+    check(until(b'> ', 300), 'a prompt on the terminal')
     os.write(fd, b'Describe this image.\n')
-    check(until(ANSWER.split()[-1].encode(), 60), 'an answer on the terminal')
+    check(until(ANSWER.split()[-1].encode(), 600), 'an answer on the terminal')
     check('█'.encode() in seen or '░'.encode() in seen, 'a progress bar on the terminal')
     os.write(fd, b'/quit\n')
     _, status = os.waitpid(pid, 0)
@@ -459,16 +460,16 @@ def test_interrupt():
     p.stdout.read(1)
     p.send_signal(signal.SIGINT)
     try:
-        p.communicate(timeout=20)
+        p.communicate(timeout=200)
     except subprocess.TimeoutExpired:
         p.kill()
     check(p.returncode == 130, f'Ctrl-C ends with 130, not {p.returncode}')
-    p = subprocess.run(f'{GALAGO} run --prompt "Go on." --ignore-eos --max-tokens 2000 | head -c 1', shell=True, cwd=ROOT, timeout=60,
+    p = subprocess.run(f'{GALAGO} run --prompt "Go on." --ignore-eos --max-tokens 2000 | head -c 1', shell=True, cwd=ROOT, timeout=600,
                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     check(len(p.stdout) == 1, 'a closed pipe ends the answer')
     if os.path.exists('/dev/full'):
         with open('/dev/full', 'w') as full:
-            p = subprocess.run([GALAGO, 'describe', '--json', PICTURE], stdout=full, stderr=subprocess.PIPE, cwd=ROOT, timeout=60)
+            p = subprocess.run([GALAGO, 'describe', '--json', PICTURE], stdout=full, stderr=subprocess.PIPE, cwd=ROOT, timeout=600)
         check(p.returncode == 2 and b'written' in p.stderr, f'a full disk behind the answer: {p.returncode} {p.stderr!r}')
 
 
