@@ -9,7 +9,7 @@ export const plan = [
   ['chromium', 'models'],
   ['chromium', 'batch'],
   ['chromium', 'files'],
-  ['chromium', 'aloud'],
+  ['chromium', 'aloud', 'full'],
   ['chromium', 'forced', 'full'],
   ['chromium', 'benchmark', 'full'],
   ['chromium', 'ask', 'full'],
