@@ -27,18 +27,22 @@ async function opened(page) {
   await page.click('.plan button.primary', '^open$');
   await page.until(() => document.querySelector('.current').dataset.state === 'ready', undefined, { what: 'the model ready', seconds: 60 });
 }
-/** The model in use says what the native program says with the same files; of noise its beginning, since further on words are as good as equally likely. */
-async function says(t, page, expected, most = Infinity) {
+/** The model in use says what the native program says with the same files, or one of what it may say. */
+async function says(t, page, ...expected) {
   await page.evaluate(() => void (location.hash = '#ask'));
   await addSample(page);
   await page.click('button', '^Describe$');
   const turn = await answered(page);
-  t.equal([turn.state, turn.answer.slice(0, most), turn.error], ['done', expected.slice(0, most), null]);
+  t.equal([turn.state, turn.error], ['done', null]);
+  // Of noise its beginning.
+  const most = expected.length > 1 ? 16 : undefined;
+  t.ok(expected.some((e) => e.slice(0, most) === turn.answer.slice(0, most)), `${JSON.stringify(turn.answer)} is none of ${JSON.stringify(expected)}`);
   // Only what is the page's own was asked for.
   t.equal(await page.evaluate(() => performance.getEntriesByType('resource').map((e) => e.name).filter((name) => !name.startsWith(location.origin) && !name.startsWith('blob:'))), []);
 }
 const shapes = (t) => words(sample(1), undefined, { tokens: TOKENS });
-const noise = (t) => words(sample(1), undefined, { tokens: TOKENS, model: folder(t), dtype: 'q4_0' });
+/** Words of drawn weights are as good as equally likely: instruction sets that round otherwise say others. */
+const noise = (t) => [null, 'ref'].map((isa) => words(sample(1), undefined, { tokens: TOKENS, model: folder(t), dtype: 'q4_0', isa }));
 
 export const tests = {
   'a GGUF pair, chosen': {
@@ -71,7 +75,7 @@ export const tests = {
       await page.files(whole ? '#models-folder' : '#models-files', whole ? [folder(t)] : inside(t));
       if (whole) await page.see('.plan h3', '^tiny-a$');
       await opened(page);
-      await says(t, page, noise(t), 16);
+      await says(t, page, ...noise(t));
       t.equal(page.complaints, []);
     },
   },
@@ -83,7 +87,7 @@ export const tests = {
       await page.drop('.dropzone', whole ? [folder(t)] : inside(t));
       if (whole) await page.see('.plan h3', '^tiny-a$');
       await opened(page);
-      await says(t, page, noise(t), 16);
+      await says(t, page, ...noise(t));
     },
   },
 
