@@ -28,7 +28,7 @@ echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $archive bo
 apt() {
     apt-get -qq -o Dir::Etc::sourcelist="$folder/sources.list" -o Dir::Etc::sourceparts=/dev/null -o Dir::State::lists="$folder/lists" \
         -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 -o Acquire::Retries=1 \
--o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o Debug::NoLocking=1 -o APT::Sandbox::User= "$@" >&2
+        -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o Debug::NoLocking=1 -o APT::Sandbox::User= "$@" >&2
 }
 apt update && apt download mesa-vulkan-drivers || exit 1
 dpkg -x mesa-vulkan-drivers_*.deb unpacked

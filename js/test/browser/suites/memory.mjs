@@ -47,8 +47,10 @@ export const tests = {
       t.note('after the first', first);
       t.note('after the tenth', tenth);
       t.note('after the last', last);
-      t.equal(last.wasm_bytes, tenth.wasm_bytes, 'wasm memory');
       t.equal(last.heap_used_bytes, tenth.heap_used_bytes, 'heap in wasm');
+      // The module never gives pages back, and which holes there are depends on when a call was stopped: with the same bytes in use
+      // some runs take 320 KiB more, once, at a call of any number. Growth with the number of calls would be seen above, to the byte.
+      t.ok(last.wasm_bytes - tenth.wasm_bytes <= 512 << 10, `wasm memory: ${last.wasm_bytes - tenth.wasm_bytes} bytes more`);
       t.equal([last.gpu_bytes, last.gpu_buffers], [tenth.gpu_bytes, tenth.gpu_buffers], 'GPU buffers');
       // Compiled code and caches of the JavaScript engine come and go by some 100 kB; a thousand calls that kept 1 kB each show.
       t.below(last.js - tenth.js, 700e3, 'growth of the JavaScript heaps');
