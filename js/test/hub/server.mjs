@@ -125,8 +125,8 @@ export async function startHub({ port = 0 } = {}) {
       if (fault.slow) await new Promise((go) => setTimeout(go, 50));
     }
     if (fault.drop !== undefined && cut === fault.drop) {
-      // What was written is to arrive before the connection ends.
-      setTimeout(() => response.destroy(), 20);
+      // What was written is to be read before the connection ends: fetch throws away what waits in a body that breaks.
+      setTimeout(() => response.destroy(), 100);
     } else if (fault.stall === undefined || cut !== fault.stall) {
       response.end();
     }
