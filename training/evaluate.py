@@ -183,7 +183,8 @@ def held_out_readings(text, args, device, n):
     generator = data.Generator(data.library(args.library), args.assets, data.HELD_OUT)
     batch, _ = make_batch(generator, text, data.READING, 64, 256, max(8, n), 778, 0)
     x = normalised(batch.pictures, device)
-    ids, at, want = (t.to(device) for t in (batch.ids, batch.at, batch.want))
+    n = int((batch.share > 0).sum())  # behind them it is filled up
+    ids, at, want = (t.to(device) for t in (batch.ids, batch.at[:n], batch.want[:n]))
 
     @torch.no_grad()
     def share(model):

@@ -5,6 +5,8 @@ import math
 import torch
 import torch.distributed as dist
 
+from steps import Recorded
+
 
 class Guard:
     """Gradients in one row: one sum over the GPUs, one norm. What follows from the figures is the same on every GPU.
@@ -21,6 +23,8 @@ class Guard:
         self.n_kinds = n_kinds
         self.n = sum(p.numel() for p in params)
         self.flat = torch.zeros(self.n + n_stats, device=device)
+        self.row = torch.zeros(1 + n_stats, device=device)
+        self.apply = Recorded(self.take, 3) if device.type == 'cuda' else self.take
         at = 0
         for p in params:
             p.grad = self.flat[at:at + p.numel()].view_as(p)
@@ -38,18 +42,12 @@ class Guard:
     @torch.no_grad()
     def step(self, told, progress):
         """told: [n_stats - 1] figures of this GPU's batch; behind backward()."""
-        told = torch.cat((told.detach(), torch.full((1,), progress, device=self.device)))
-        self.flat[self.n:] = told
+        self.flat[self.n:-1] = told.detach()
+        self.flat[-1] = progress
         if self.world > 1:
             dist.all_reduce(self.flat)
-        grads = self.flat[:self.n]
-        norm = grads.norm() / self.world
-        # where, not a product: zero times infinity is not zero
-        scale = torch.where(torch.isfinite(norm), (self.CLIP / norm.clamp(min=self.CLIP)) / self.world, torch.zeros_like(norm))
-        torch.nan_to_num(grads, nan=0.0, posinf=0.0, neginf=0.0, out=grads)
-        grads.mul_(scale)
-        self.optimizer.step()
-        row = torch.cat((norm[None], self.flat[self.n:]))
+        self.apply()
+        row = self.row.clone()
         if self.device.type == 'cuda':  # read two steps later, so that the GPU never waits
             host = torch.empty(row.shape, pin_memory=True)
             host.copy_(row, non_blocking=True)
@@ -58,6 +56,18 @@ class Guard:
             self.pending.append((host, event))
         else:
             self.pending.append((row, None))
+
+    def take(self):
+        """Clips the sum of the gradients and takes the step; row: norm and figures."""
+        grads = self.flat[:self.n]
+        norm = grads.norm() / self.world
+        # where, not a product: zero times infinity is not zero
+        scale = torch.where(torch.isfinite(norm), (self.CLIP / norm.clamp(min=self.CLIP)) / self.world, torch.zeros_like(norm))
+        torch.nan_to_num(grads, nan=0.0, posinf=0.0, neginf=0.0, out=grads)
+        grads.mul_(scale)
+        self.optimizer.step()
+        self.row[0] = norm
+        self.row[1:] = self.flat[self.n:]
 
     def finished(self):
         """Yields (norm, figures summed over the GPUs) of steps that are done; looks after the run's health."""

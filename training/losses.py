@@ -4,7 +4,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 import data
-from batches import READING_PLACES
+from batches import READING_PLACES, next_part
 
 
 class MarksHead(nn.Module):
@@ -54,18 +54,18 @@ def marks_loss(head, rows, marks, task):
     return loss + 0.2 * (ce * known.flatten()).sum() / known.sum().clamp(min=1), right
 
 
-def answer_loss(model, h, e, cos, sin, batch, with_next):
-    """Cross entropy of the answers' tokens, weighed by batch.share; share of right ones, and the MTP layer's cross entropy and share (0 when it is left out)."""
+def told_tokens(logits, want, share):
+    """Cross entropy, each token weighed by its share; share of right ones among those that weigh anything."""
+    loss = (F.cross_entropy(logits.float(), want, reduction='none') * share).sum()
+    counts = (share > 0).float()
+    return loss, ((logits.detach().argmax(-1) == want).float() * counts).sum() / counts.sum()
+
+
+def answer_loss(model, h, e, cos, sin, batch):
+    """Of the answers' tokens the cross entropy and the share of right ones, then both for the MTP layer."""
     B, T = batch.ids.shape
+    part = next_part(B)
     assert h.shape[:2] == (B, T), (h.shape, batch.ids.shape)
-    logits = model.logits(h.reshape(B * T, -1)[batch.at]).float()
-    main = (F.cross_entropy(logits, batch.want, reduction='none') * batch.share).sum()
-    right = (logits.detach().argmax(-1) == batch.want).float().mean()
-    ahead = ahead_right = torch.zeros((), device=h.device)
-    if with_next:
-        m = model.predict_next(h, e, cos, sin)
-        assert m.shape[:2] == (B, T - 1), (m.shape, B, T)
-        logits = model.logits(m.reshape(B * (T - 1), -1)[batch.at_next]).float()
-        ahead = (F.cross_entropy(logits, batch.want, reduction='none') * batch.share).sum()
-        ahead_right = (logits.detach().argmax(-1) == batch.want).float().mean()
-    return main, right, ahead, ahead_right
+    main = told_tokens(model.logits(h.reshape(B * T, -1)[batch.at]), batch.want, batch.share)
+    m = model.predict_next(h[:part], e[:part], cos, sin)
+    return *main, *told_tokens(model.logits(m.reshape(part * (T - 1), -1)[batch.at_next]), batch.want_next, batch.share_next)

@@ -141,6 +141,55 @@ class UnitLowerInverse(torch.autograd.Function):
         return -(t @ grad @ t).tril(-1)
 
 
+class ChunkScan(torch.autograd.Function):
+    """The recurrence over chunks, S_0 = 0: U_i = W_i - Y_i S_i and S_(i+1) = end_i S_i + K_i^T U_i.
+
+    W: [n, N, C, dv]  Y, K: [n, N, C, dk]  end: [n, N]  ->  U as W, S [n, N, dk, dv], the state before each chunk. The backward pass is
+    written out: differentiating a loop that indexes its inputs would add up a tensor of their whole size for each chunk.
+    """
+
+    @staticmethod
+    def forward(ctx, W, Y, K, end):
+        n, N, C, dv = W.shape
+        U, S = torch.empty_like(W), W.new_empty(n, N, Y.shape[-1], dv)
+        S[0].zero_()
+        decay = end[..., None, None]
+        for i in range(n):
+            torch.baddbmm(W[i], Y[i], S[i], alpha=-1, out=U[i])
+            if i + 1 < n:
+                torch.baddbmm(S[i] * decay[i], K[i].transpose(1, 2), U[i], out=S[i + 1])
+        ctx.save_for_backward(Y, K, end, U, S)
+        return U, S
+
+    @staticmethod
+    def backward(ctx, dU, dS):
+        Y, K, end, U, S = ctx.saved_tensors
+        n = len(Y)
+        whole = torch.empty_like(U)  # the gradient of U_i with what comes to it through the state behind it
+        after = torch.zeros_like(S)  # of the state behind chunk i
+        for i in range(n - 1, -1, -1):
+            torch.baddbmm(dU[i], K[i], after[i], out=whole[i])
+            if i:
+                torch.baddbmm(torch.addcmul(dS[i], after[i], end[i, :, None, None]), Y[i].transpose(1, 2), whole[i], alpha=-1, out=after[i - 1])
+        return whole, -(whole @ S.transpose(2, 3)), U @ after.transpose(2, 3), (S * after).sum((2, 3))
+
+
+def chunk_terms(q, k, v, g, beta, chunk):
+    """What delta_rule needs of its chunks, from whole ones: of each the strictly lower triangle L and the right side of its system, A, q and k
+    decayed to its ends, and its whole decay; the chunks lead."""
+    B, H, T, _ = q.shape
+    n = T // chunk
+    q, k, v = (x.reshape(B, H, n, chunk, -1).permute(2, 0, 1, 3, 4).reshape(n, B * H, chunk, -1) for x in (q, k, v))
+    g, beta = (x.reshape(B, H, n, chunk).permute(2, 0, 1, 3).reshape(n, B * H, chunk) for x in (g, beta))
+    G = g.cumsum(-1)
+    low = torch.ones(chunk, chunk, dtype=torch.bool, device=q.device).tril()
+    decay = (G[..., :, None] - G[..., None, :]).masked_fill(~low, -1e4).exp()        # exp(G_i - G_j), j <= i
+    L = ((k @ k.transpose(-1, -2)) * decay * beta[..., None]).masked_fill(~low.tril(-1), 0)
+    rhs = torch.cat((v * beta[..., None], k * (beta * G.exp())[..., None]), -1)
+    A = (q @ k.transpose(-1, -2)) * decay
+    return L, rhs, A, q * G.exp()[..., None], k * (G[..., -1:] - G).exp()[..., None], G[..., -1].exp()
+
+
 def delta_rule(q, k, v, g, beta, chunk=32):
     """Gated delta rule over T tokens from a zero state, in chunks (docs/MODEL.md 2.1).
 
@@ -151,29 +200,11 @@ def delta_rule(q, k, v, g, beta, chunk=32):
     if pad:
         q, k, v = (F.pad(x, (0, 0, 0, pad)) for x in (q, k, v))
         g, beta = F.pad(g, (0, pad)), F.pad(beta, (0, pad))
-    n = (T + pad) // chunk
-    q, k, v = (x.view(B, H, n, chunk, -1) for x in (q, k, v))
-    G = g.view(B, H, n, chunk).cumsum(-1)
-    beta = beta.view(B, H, n, chunk)
-    low = torch.ones(chunk, chunk, dtype=torch.bool, device=q.device).tril()
-    decay = (G[..., :, None] - G[..., None, :]).masked_fill(~low, -1e4).exp()        # exp(G_i - G_j), j <= i
-    L = (k @ k.transpose(-1, -2)) * decay * beta[..., None]
-    L = L.masked_fill(~low.tril(-1), 0)
-    rhs = torch.cat((v * beta[..., None], k * (beta * G.exp())[..., None]), -1)
-    solved = UnitLowerInverse.apply(L) @ rhs
-    W, Y = solved.split((v.shape[-1], dk), -1)
-    A = (q @ k.transpose(-1, -2)) * decay
-    q_in = q * G.exp()[..., None]
-    k_out = k * (G[..., -1:] - G).exp()[..., None]
-    end = G[..., -1].exp()
-    S = torch.zeros(B, H, dk, v.shape[-1], device=q.device)
-    out = []
-    for i in range(n):
-        U = W[:, :, i] - Y[:, :, i] @ S
-        out.append(q_in[:, :, i] @ S + A[:, :, i] @ U)
-        if i + 1 < n:
-            S = S * end[:, :, i, None, None] + k_out[:, :, i].transpose(-1, -2) @ U
-    return torch.cat(out, 2)[:, :, :T]
+    L, rhs, A, q_in, k_out, end = chunk_terms(q, k, v, g, beta, chunk)
+    W, Y = (x.contiguous() for x in (UnitLowerInverse.apply(L) @ rhs).split((v.shape[-1], dk), -1))
+    U, S = ChunkScan.apply(W, Y, k_out, end)
+    out = q_in @ S + A @ U
+    return out.view(-1, B, H, chunk, v.shape[-1]).permute(1, 2, 0, 3, 4).reshape(B, H, T + pad, -1)[:, :, :T]
 
 
 class DeltaNet(nn.Module):
@@ -351,8 +382,8 @@ class Vision(nn.Module):
 
 
 def compiled():
-    """Has PyTorch fuse what lies between the products of a layer, one program for all sizes. The delta rule stays as it is: its loop would be
-    written out for each length."""
+    """Has PyTorch fuse what lies between the products of a layer, one program for all sizes. The delta rule stays as it is: compiling its
+    reshapes for all lengths at once takes minutes."""
     torch._dynamo.config.suppress_errors = True  # what cannot be compiled runs as it is
     for kind, name in ((VisionBlock, 'forward'), (GatedAttention, 'forward'), (DeltaNet, 'before'), (DeltaNet, 'after'), (MLP, 'forward')):
         setattr(kind, name, torch.compile(getattr(kind, name), dynamic=True))

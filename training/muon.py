@@ -36,12 +36,17 @@ class Muon:
                 groups.setdefault((parts, p.shape), []).append(p)
         self.groups = [(parts, ps, torch.zeros(len(ps), *ps[0].shape, device=ps[0].device)) for (parts, _), ps in groups.items()]
         rest = [p for name, p in named if not hidden(name, p)]
-        fused = {'fused': True} if self.params[0].is_cuda else {}
+        cuda = self.params[0].is_cuda
+        # On a GPU the rate lies in its memory, so that a recorded step (steps.py) takes the present one.
+        self.lr = torch.tensor(lr, device=self.params[0].device) if cuda else lr
         self.adam = torch.optim.AdamW([{'params': [p for p in rest if p.ndim >= 2], 'weight_decay': decay},
-                                       {'params': [p for p in rest if p.ndim < 2], 'weight_decay': 0}], lr=lr, betas=(0.9, 0.95), **fused)
-        self.lr = lr
+                                       {'params': [p for p in rest if p.ndim < 2], 'weight_decay': 0}], lr=self.lr, betas=(0.9, 0.95),
+                                      **({'fused': True, 'capturable': True} if cuda else {}))
 
     def rate(self, lr):
+        if torch.is_tensor(self.lr):
+            self.lr.fill_(lr)
+            return
         self.lr = lr
         for g in self.adam.param_groups:
             g['lr'] = lr
@@ -56,9 +61,9 @@ class Muon:
             rows, columns = ps[0].shape[0] // parts, ps[0].shape[1]
             g = g.view(-1, rows, columns)
             update = orthogonal(g.transpose(1, 2)).transpose(1, 2) if rows > columns else orthogonal(g)
-            update = update.to(ps[0].dtype).reshape(len(ps), parts * rows, columns).unbind()
+            update = update.to(ps[0].dtype).reshape(len(ps), parts * rows, columns) * (0.2 * max(rows, columns) ** 0.5 * self.lr)
             torch._foreach_mul_(ps, 1 - self.lr * self.decay)
-            torch._foreach_add_(ps, update, alpha=-0.2 * max(rows, columns) ** 0.5 * self.lr)
+            torch._foreach_sub_(ps, update.unbind())
 
     def tensors(self):
         """The parameters and what the optimiser remembers of them, once it has stepped."""

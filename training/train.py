@@ -33,6 +33,7 @@ from guard import Guard  # noqa: E402
 from losses import MarksHead, answer_loss, marks_loss  # noqa: E402
 from model import Config, Model, compiled  # noqa: E402
 from muon import Muon  # noqa: E402
+from steps import Steps  # noqa: E402
 
 KINDS = tuple(data.FAMILIES)  # in the order of what step_losses tells
 STATS = tuple(f'{kind}_{what}' for kind in KINDS for what in ('loss', 'right', 'found', 'batches')) + ('next', 'next_right', 'next_batches', 'progress')
@@ -79,6 +80,7 @@ def parse():
     a.add_argument('--plan', type=float, help='seconds of the whole sequence of runs, which rate and course follow; default: --seconds')
     a.add_argument('--level', type=float, default=0.03, help='of the course at the beginning')
     a.add_argument('--tower', type=float, default=0, help='share of the plan, at its beginning, in which the tower learns alone')
+    a.add_argument('--recordings', type=int, default=400, help='of steps as CUDA graphs, one for each shape of batch; 0: none')
     a.add_argument('--no-compile', action='store_true', help='do not compile the layers, for short tests')
     a.add_argument('--reading', type=float, help='draw only lines and shapes, this share of them lines; default: all families')
     a.add_argument('--layers', type=int, default=6, help='of the decoder')
@@ -93,28 +95,22 @@ def parse():
     return a.parse_args()
 
 
-def step_losses(model, head, batch, first, with_next, dense, alone):
+def step_losses(model, head, batch, first, dense, alone):
     """One batch forward; `alone`: the tower's loss only.  ->  loss, and the row of STATS (all but progress)"""
     rows = model.model.visual(batch.pictures)
     marked, found = marks_loss(head, rows, batch.marks, batch.task)
     if alone:
-        loss, main, right, with_next = marked, marked, found, False
+        loss, main, right = marked, marked, found
     else:
         h, e, cos, sin = model.read_rows(batch.ids, rows, batch.height // 32, batch.width // 32, first)
-        main, right, ahead, ahead_right = answer_loss(model, h, e, cos, sin, batch, with_next)
-        loss = main + dense * marked + (0.3 * ahead if with_next else 0)
+        main, right, ahead, ahead_right = answer_loss(model, h, e, cos, sin, batch)
+        loss = main + dense * marked + 0.1 * ahead
     one, zero = torch.ones_like(right), torch.zeros_like(right)
     row = []
     for task in data.FAMILIES.values():
         row += [main.detach(), right, found, one] if task == batch.task else [zero] * 4
-    row += [ahead.detach(), ahead_right, one] if with_next else [zero] * 3
+    row += [zero] * 3 if alone else [ahead.detach(), ahead_right, one]
     return loss, torch.stack([x.float() for x in row])
-
-
-def on_device(batch, device):
-    move = lambda x: x.to(device, non_blocking=True) if torch.is_tensor(x) else x
-    x = damaged(batch.pictures, batch.damage, device)  # the damage is read on the host
-    return type(batch)(*map(move, batch._replace(pictures=x)))
 
 
 class Log:
@@ -199,8 +195,10 @@ def main():
     data.library(args.library)
     loader = iter(torch.utils.data.DataLoader(Series(args, rank, level, alone, args.reading), batch_size=None, prefetch_factor=2,
                                               num_workers=max(1, args.threads // world), pin_memory=device.type == 'cuda'))
-    if world > 1:
+    if device.type == 'cuda':
         torch.cuda.set_device(rank)
+        torch.cuda.set_stream(torch.cuda.Stream(device))  # the default one cannot be recorded (steps.py)
+    if world > 1:
         dist.init_process_group('nccl')
     text = Text(args.tokenizer)
     config = text.config(n_layers=args.layers, v_depth=args.vision_layers, full_interval=args.interval, **args.sizes)
@@ -232,18 +230,24 @@ def main():
         return {'runs': args.run + 1, 'seconds': before['seconds'] + spent * args.seconds, 'progress': progress, 'steps': step, 'pictures': pictures,
                 'level': level.value, 'right': course.right, 'calm': guard.calm, 'plan': plan}
 
+    def losses(batch, dense, alone):
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == 'cuda'):
+            loss, told = step_losses(model, head, batch, first, dense, alone)
+        loss.backward()
+        return told
+
+    steps = Steps(device, losses, args.tokens, args.recordings)
     while spent < 1 and progress < 1:
         t = time.time()
-        batch = on_device(next(loader), device)
+        batch = next(loader)
         log.waited += time.time() - t
+        batch = batch._replace(pictures=damaged(batch.pictures, batch.damage, device), damage=None)
         done = step - before['steps']
         # A run that goes on has no optimiser's state: some steps until it has one again.
         lr = args.lr * rate(progress) * guard.calm * (min(1, (done + 1) / 40) if args.resume else 1)
         optimizer.rate(lr)
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == 'cuda'):
-            loss, told = step_losses(model, head, batch, first, step % 3 == 0, 1 - 0.7 * progress, bool(alone.value))
         guard.clear()
-        loss.backward()
+        told = steps(batch, 1 - 0.7 * progress, bool(alone.value))
         step += 1
         guard.step(told, (done + 1) / args.steps if args.steps else (time.time() - begin) / args.seconds)
         pictures += len(batch.ids) * world
