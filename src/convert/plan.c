@@ -91,14 +91,15 @@ static const tensor_spec table[] = {
 
 dtype type_for(const char *name, uint32_t n_dims, size_t row, const convert_types *types)
 {
-    if (n_dims < 2 || !str_ends_with(name, ".weight") || str_ends_with(name, "_norm.weight") ||
+    bool patches = strcmp(name, "v.patch_embd.weight") == 0 || strcmp(name, "v.patch_embd.weight.1") == 0;
+    if (n_dims < 2 || (!str_ends_with(name, ".weight") && !patches) || str_ends_with(name, "_norm.weight") ||
         str_ends_with(name, "ssm_conv1d.weight") || strcmp(name, "v.position_embd.weight") == 0)
         return DTYPE_F32;
     dtype want = types->base;
     if (strncmp(name, "v.", 2) == 0 || strncmp(name, "mm.", 3) == 0) want = types->vision;
     if (strcmp(name, "token_embd.weight") == 0 || strcmp(name, "output.weight") == 0) want = types->embed;
     /* A convolution elsewhere, where its kernel may be F32 or F16 only. */
-    if (strcmp(name, "v.patch_embd.weight") == 0)
+    if (patches)
         return want == DTYPE_F32 || want == DTYPE_BF16 ? DTYPE_F32 : DTYPE_F16;
     /* The gates of the recurrence are few rows that steer the whole state: they keep eight bits. */
     bool few_bits = dtype_get(want)->block_values > 1;
