@@ -81,6 +81,7 @@ def parse():
     a.add_argument('--level', type=float, default=0.03, help='of the course at the beginning')
     a.add_argument('--tower', type=float, default=0, help='share of the plan, at its beginning, in which the tower learns alone')
     a.add_argument('--recordings', type=int, default=400, help='of steps as CUDA graphs, one for each shape of batch; 0: none')
+    a.add_argument('--profile', type=int, default=0, help='from this step on, write to profile.txt what takes the time of ten')
     a.add_argument('--no-compile', action='store_true', help='do not compile the layers, for short tests')
     a.add_argument('--reading', type=float, help='draw only lines and shapes, this share of them lines; default: all families')
     a.add_argument('--layers', type=int, default=6, help='of the decoder')
@@ -178,6 +179,18 @@ def write_json(path, value):
         json.dump(value, f, indent=1)
 
 
+def profiled(profiler, path):
+    """Begins a profile, or ends `profiler` and writes it to `path`."""
+    if not profiler:
+        profiler = torch.profiler.profile()
+        profiler.start()
+        return profiler
+    profiler.stop()
+    with open(path, 'w') as f:
+        f.write(profiler.key_averages().table(sort_by='cuda_time_total', row_limit=100, max_name_column_width=100))
+    return None
+
+
 def main():
     args = parse()
     begin = time.time()
@@ -236,8 +249,10 @@ def main():
         loss.backward()
         return told
 
-    steps = Steps(device, losses, args.tokens, args.recordings)
+    steps, profiler = Steps(device, losses, args.tokens, args.recordings), None
     while spent < 1 and progress < 1:
+        if args.profile and rank == 0 and step in (args.profile, args.profile + 10):
+            profiler = profiled(profiler, os.path.join(args.out, 'profile.txt'))
         t = time.time()
         batch = next(loader)
         log.waited += time.time() - t
