@@ -19,6 +19,12 @@ typedef struct sprite_name {
     int colour; /* -1: none that every drawing has */
 } sprite_name;
 
+/* How the letters of a picture differ from their font's, so that few fonts are many: as wide as `stretch` times, `slant` of their
+ * height to the right, strokes `weight` of the letters' size thicker. */
+typedef struct hand {
+    double stretch, slant, weight;
+} hand;
+
 /* One drawn glyph of the present picture (text.c). */
 typedef struct glyph {
     uint64_t key;
@@ -47,6 +53,7 @@ struct pictures {
     double level;
     bool clean, whole;           /* whole: documents are asked for their whole text, else never */
     bool easy;                   /* this picture is to be a simple one (training alone) */
+    hand hand;                   /* of this picture (training alone; else the fonts as they are) */
     int place;                   /* of the next character in the answer */
     double turn, turn_x, turn_y; /* of the page, around a point */
     glyph *glyphs;
@@ -136,6 +143,9 @@ double width_of(const pen *s, const char *text);
 /* Draws text with its baseline's left end at (x, y) of the page; returns its width. */
 double draw_text(pictures *p, pictures_image *im, const pen *s, const char *text, double x, double y,
                  double angle);
+/* Letters as the fonts have them; others. */
+hand plain_hand(void);
+hand any_hand(pictures *p);
 /* Forgets the text that was drawn and the further questions that were asked before. */
 void start_page(pictures *p);
 /* Forgets all marks of a picture. */

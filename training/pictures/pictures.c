@@ -131,6 +131,7 @@ static void draw(pictures *p, int task, pictures_image *im, pictures_item *out)
     out->task[0] = out->prompt[0] = out->answer[0] = 0;
     out->style = -1;
     p->easy = p->split == PICTURES_TRAIN && chance(p, 0.6 - 0.3 * p->level);
+    p->hand = p->split == PICTURES_TRAIN && chance(p, 0.5) ? any_hand(p) : plain_hand();
     switch (task) {
     case PICTURES_READING: make_reading(p, im, out); break;
     case PICTURES_SCENES: make_scene(p, im, out); break;
@@ -150,8 +151,6 @@ static void make(pictures *p, uint64_t seed, uint64_t index, int task, pictures_
     if (task == PICTURES_ANY) task = 1 + below(p, PICTURES_FAMILIES - 1);
     if (task == PICTURES_SCENES && !p->n_sprites) task = PICTURES_SHAPES;
     p->whole = task == PICTURES_PAGES;
-    p->glyph_used = 0;
-    memset(p->glyphs, 0, N_GLYPHS * sizeof *p->glyphs);
     int tries = 0;
     do draw(p, task, im, out);
     while (p->spoiled && ++tries < 40);

@@ -87,8 +87,22 @@ static bool has_all(FT_Face f, const char *text)
 static FT_Face face(pictures *p, int i)
 {
     if (!p->faces[i] && FT_New_Face(p->library, p->paths[i], 0, &p->faces[i])) p->faces[i] = NULL;
+    if (p->faces[i]) p->faces[i]->generic.data = &p->hand;
     return p->faces[i];
 }
+
+hand plain_hand(void) { return (hand){1, 0, 0}; }
+
+hand any_hand(pictures *p)
+{
+    hand h = plain_hand();
+    if (chance(p, 0.6)) h.stretch = exp(uniform(p, log(0.78), log(1.25)));
+    if (chance(p, 0.5)) h.slant = uniform(p, -0.08, 0.38);
+    if (chance(p, 0.5)) h.weight = uniform(p, -0.02, 0.04);
+    return h;
+}
+
+static const hand *hand_of(FT_Face f) { return f->generic.data; }
 
 FT_Face face_of(pictures *p, const char *text)
 {
@@ -117,14 +131,14 @@ static double kerning(FT_Face f, FT_UInt before, FT_UInt g)
 {
     FT_Vector k = {0, 0};
     if (before && FT_HAS_KERNING(f)) FT_Get_Kerning(f, before, g, FT_KERNING_UNSCALED, &k);
-    return (double)k.x / f->units_per_EM;
+    return (double)k.x / f->units_per_EM * hand_of(f)->stretch;
 }
 
 static double advance_of(FT_Face f, FT_UInt g)
 {
     FT_Fixed a = 0;
     FT_Get_Advance(f, g, FT_LOAD_NO_SCALE, &a);
-    return (double)a / f->units_per_EM;
+    return (double)a / f->units_per_EM * hand_of(f)->stretch;
 }
 
 double width_of(const pen *s, const char *text)
@@ -151,13 +165,20 @@ static const glyph *glyph_of(pictures *p, FT_Face f, double size, FT_UInt g, int
     key = (key ^ ((uint64_t)g << 4 | (uint64_t)(qx << 2 | qy))) * 0x9E3779B97F4A7C15ull | 1;
     glyph *c = &p->glyphs[key >> 53]; /* 2048 places */
     if (c->key == key) return c;
-    FT_Matrix m = {(FT_Fixed)(cos(angle) * 65536), (FT_Fixed)(-sin(angle) * 65536),
-                   (FT_Fixed)(sin(angle) * 65536), (FT_Fixed)(cos(angle) * 65536)};
+    const hand *h = hand_of(f);
+    double ct = cos(angle) * 65536, st = sin(angle) * 65536;
+    FT_Matrix m = {(FT_Fixed)(ct * h->stretch), (FT_Fixed)(ct * h->slant - st), (FT_Fixed)(st * h->stretch),
+                   (FT_Fixed)(st * h->slant + ct)};
+    FT_Pos thicker = (FT_Pos)(h->weight * size * 64);
     FT_Vector shift = {qx * 16, qy * 16};
     FT_Set_Char_Size(f, 0, (FT_F26Dot6)(size * 64), 72, 72);
     FT_Set_Transform(f, &m, &shift);
-    bool drawn = !FT_Load_Glyph(f, g, FT_LOAD_NO_HINTING | FT_LOAD_NO_BITMAP) &&
-                 !FT_Render_Glyph(f->glyph, FT_RENDER_MODE_NORMAL);
+    bool drawn = !FT_Load_Glyph(f, g, FT_LOAD_NO_HINTING | FT_LOAD_NO_BITMAP);
+    if (drawn && thicker && f->glyph->format == FT_GLYPH_FORMAT_OUTLINE) {
+        FT_Outline_Embolden(&f->glyph->outline, thicker);
+        FT_Outline_Translate(&f->glyph->outline, -thicker / 2, -thicker / 2);
+    }
+    drawn = drawn && !FT_Render_Glyph(f->glyph, FT_RENDER_MODE_NORMAL);
     FT_Set_Transform(f, NULL, NULL);
     if (!drawn) return &none;
     const FT_Bitmap *b = &f->glyph->bitmap;
@@ -183,6 +204,8 @@ static const glyph *glyph_of(pictures *p, FT_Face f, double size, FT_UInt g, int
 void start_page(pictures *p)
 {
     p->n_boxes = 0, p->spoiled = false;
+    p->glyph_used = 0;
+    memset(p->glyphs, 0, N_GLYPHS * sizeof *p->glyphs);
     for (int i = 0; i < p->n_more; i++) p->more[i].task[0] = p->more[i].prompt[0] = p->more[i].answer[0] = 0;
 }
 
@@ -238,7 +261,8 @@ double draw_text(pictures *p, pictures_image *im, const pen *s, const char *text
         double k = kerning(s->face, before, g) * s->size,
                advance = advance_of(s->face, g) * s->size + s->spacing, up = 0.3 * s->size;
         x += k * ct, y -= k * st;
-        double u = x + advance / 2 * ct - up * st, v = y - advance / 2 * st - up * ct;
+        double along = advance / 2 + hand_of(s->face)->slant * up, u = x + along * ct - up * st,
+               v = y - along * st - up * ct;
         mark_character(p, im, u, v, letter);
         letters++, hidden += faint(im, s, u, v, ink);
         if (letter != ' ') {
