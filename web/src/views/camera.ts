@@ -27,7 +27,12 @@ export function mount(root: HTMLElement): View {
   let stream: MediaStream | null = null, opening = 0, preset: Preset = 'describe', announced = -Infinity, problem: string | null = null;
   let speaking: ReturnType<typeof setTimeout> | undefined;
   const answers: { text: string; at: Date }[] = [];
-  const voice = new Voice(), awake = keepAwake();
+  const awake = keepAwake();
+  const voice = new Voice(() => {
+    aloud.checked = false;
+    toast(t('camera.no_voice'));
+    announce(t('camera.no_voice'), 'assertive');
+  });
 
   const button = (key: string, kind: string, onclick: () => void): HTMLButtonElement => el('button', { type: 'button', class: `button ${kind}`, 'data-t': `camera.${key}`, onclick });
   const video = el('video', { muted: true, autoplay: true, playsInline: true, 'data-t-label': 'camera.picture', hidden: true });
@@ -190,6 +195,9 @@ export function mount(root: HTMLElement): View {
     const on = stream !== null, asking = opening > 0 && !on;
     video.hidden = !on;
     off.hidden = on;
+    // Room for words is kept while there may be some.
+    words.hidden = !on && !words.textContent;
+    state.hidden = !on;
     off.textContent = t(asking ? 'camera.asking' : 'camera.off');
     failure.hidden = !problem;
     failure.textContent = problem ?? '';

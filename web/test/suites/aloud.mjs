@@ -3,41 +3,7 @@ import path from 'node:path';
 import { addSample, answered } from '../ask.mjs';
 import { sample, words } from '../native.mjs';
 import { show } from '../views.mjs';
-
-/** Puts a voice in the browser's place. It keeps what it was given, reads until it is told that it has ended, and when it is `mute` never begins. */
-const voice = (page, mute = false) => page.evaluate((silent) => {
-  globalThis.spoken = [];
-  globalThis.cancelled = 0;
-  let now = null;
-  class Utterance {
-    constructor(text) {
-      this.text = text;
-    }
-  }
-  const own = {
-    get speaking() {
-      return now !== null && !silent;
-    },
-    speak(utterance) {
-      now = utterance;
-      globalThis.spoken.push([utterance.text, utterance.lang]);
-    },
-    cancel() {
-      globalThis.cancelled++;
-      const ended = now;
-      now = null;
-      // As browsers do it: later.
-      setTimeout(() => ended?.onerror?.({ error: 'interrupted' }));
-    },
-  };
-  globalThis.finish = () => {
-    const ended = now;
-    now = null;
-    ended.onend();
-  };
-  for (const [name, value] of Object.entries({ speechSynthesis: own, SpeechSynthesisUtterance: Utterance })) Object.defineProperty(globalThis, name, { configurable: true, value });
-}, mute);
-const heard = (page) => page.evaluate(() => [globalThis.spoken, globalThis.cancelled]);
+import { heard, voice } from '../voice.mjs';
 
 /** The page with an answer to be read, in a language. */
 async function withAnswer(t, language, describe) {

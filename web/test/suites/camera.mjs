@@ -1,7 +1,8 @@
 // The camera: a made-up one of the browser's own, which shows a moving pattern; refused, none there, and no https.
 import { networkInterfaces } from 'node:os';
 import { serve } from '../serve.mjs';
-import { show } from '../views.mjs';
+import { show, stands } from '../views.mjs';
+import { heard, voice } from '../voice.mjs';
 
 export const launch = { camera: 'works' };
 
@@ -24,6 +25,21 @@ async function told(t, camera, words) {
     await other.close();
   }
 }
+
+/** The view with a made-up voice, the camera on and what it says to be said aloud. */
+async function aloud(t, mute) {
+  const page = await t.env.open();
+  await show(page, t.env.url, 'ask');
+  // The view looks for a voice when it is made.
+  await voice(page, mute);
+  await page.evaluate(() => void (location.hash = '#camera'));
+  await stands(page, 'camera');
+  await page.click('.view-camera label.check', 'say it aloud');
+  await page.click('button', 'start the camera');
+  await page.until(() => globalThis.spoken.length > 0, undefined, { what: 'the first words for the voice', seconds: 90 });
+  return page;
+}
+const past = (page) => page.evaluate(() => [...document.querySelectorAll('.c-history p')].map((p) => p.textContent));
 
 export const tests = {
   'says what it sees, until it is stopped': {
@@ -48,6 +64,45 @@ export const tests = {
       await page.see('button', 'start the camera');
       t.equal(await page.evaluate(() => document.querySelector('video').srcObject), null, 'the camera is given back');
       t.equal(page.complaints, []);
+    },
+  },
+
+  'said aloud, one at a time, the newest next': {
+    seconds: 150,
+    run: async (t) => {
+      const page = await aloud(t);
+      await page.evaluate(() => {
+        globalThis.said = [];
+        const live = document.getElementById('live-polite');
+        new MutationObserver(() => live.textContent && globalThis.said.push(live.textContent)).observe(live, { childList: true, characterData: true, subtree: true });
+      });
+      // Meanwhile there are other words: another question is asked of the same picture.
+      await page.click('.view-camera label', 'read the text');
+      await page.until(() => document.querySelectorAll('.c-history li').length > 1, undefined, { what: 'a second answer', seconds: 90 });
+      const [[first, language]] = (await heard(page))[0];
+      t.equal([(await heard(page))[0].length, language], [1, 'en'], 'what is being said is not interrupted');
+      await page.evaluate(() => globalThis.finish());
+      await page.until(() => globalThis.spoken.length === 2, undefined, { what: 'the next words' });
+      const [, [second]] = (await heard(page))[0], words = await past(page);
+      t.ok(second !== first && words.includes(second), `${JSON.stringify([first, second])} of ${JSON.stringify(words)}`);
+      t.equal((await page.evaluate(() => globalThis.said)).filter((s) => words.includes(s)), [], 'and is not said twice, by a screen reader too');
+      await page.click('.view-camera button', '^Stop$');
+      await page.see('button', 'start the camera');
+      const [spoken, cancelled] = await heard(page);
+      t.ok(cancelled > 0, 'the voice is told to stop');
+      await new Promise((go) => setTimeout(go, 500));
+      t.equal((await heard(page))[0], spoken, 'nothing is said after Stop');
+      t.equal(page.complaints, []);
+    },
+  },
+
+  'a voice that never begins is told of': {
+    seconds: 120,
+    run: async (t) => {
+      const page = await aloud(t, true);
+      await page.see('.toast', 'no voice');
+      t.equal(await page.evaluate(() => document.querySelector('.view-camera label.check input').checked), false);
+      t.ok(await page.shows('.view-camera button', '^Stop$'), 'the camera goes on');
     },
   },
 
