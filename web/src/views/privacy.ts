@@ -33,7 +33,7 @@ function byHost(requests: readonly NetworkRequest[]): Host[] {
 const points = (name: string, n: number): HTMLElement => el('ul', { class: 'points' }, Array.from({ length: n }, (_, i) => el('li', null, t(`privacy.${name}_${i + 1}`))));
 
 export function mount(root: HTMLElement): View {
-  let shown = false, waiting = false;
+  let shown = false, waiting = false, each: HTMLElement;
   const hosts = el('tbody'), rows = el('tbody'), summary = el('p', { class: 'privacy-verdict' }), limits = el('p', { class: 'muted small privacy-limits' }), kept = el('p', { class: 'muted privacy-kept' });
 
   function live(): void {
@@ -46,6 +46,7 @@ export function mount(root: HTMLElement): View {
       el('th', { scope: 'row' }, h.host, el('span', { class: 'muted small block' }, t(h.own ? 'privacy.host_own' : 'privacy.host_model'))),
       el('td', { class: 'num' }, number(h.count)),
       el('td', { class: 'num' }, bytes(h.bytes)))));
+    each.hidden = requests.length === 0;
     fill(rows, requests.slice(-SHOWN).reverse().map((r) => el('tr', null,
       el('td', { class: 'privacy-time' }, date(r.at, { timeStyle: 'medium' })),
       el('td', { class: 'privacy-url' }, r.own ? new URL(r.url).pathname : r.url.replace(/\?.*$/, '')),
@@ -85,7 +86,7 @@ export function mount(root: HTMLElement): View {
           el('div', { class: 'table-wrap', tabIndex: 0, role: 'region', 'aria-label': t('privacy.network') },
             el('table', { class: 'hosts' }, head('host', 'count', 'bytes'), hosts)),
           limits,
-          el('details', null, el('summary', null, t('privacy.each', { n: SHOWN })),
+          each = el('details', null, el('summary', null, t('privacy.each', { n: SHOWN })),
             el('div', { class: 'table-wrap', tabIndex: 0, role: 'region', 'aria-label': t('privacy.each', { n: SHOWN }) }, el('table', { class: 'small' }, head('at', 'what', 'why', 'bytes'), rows)))),
         el('section', { class: 'card' }, el('h2', null, t('privacy.where')), points('where', 4)),
         el('section', { class: 'card' }, el('h2', null, t('privacy.stored')), points('stored', 4), kept,
