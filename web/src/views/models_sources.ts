@@ -123,10 +123,15 @@ async function droppedFiles(data: DataTransfer): Promise<Map<string, File>> {
       for (const e of some) await walk(e, `${path}/${e.name}`);
     }
   };
-  // The items are gone after the first wait.
-  const entries = [...data.items].map((item) => item.webkitGetAsEntry?.()).filter((e): e is FileSystemEntry => e !== null && e !== undefined);
-  if (!entries.length) for (const file of data.files) found.set(file.name, file);
-  for (const entry of entries) await walk(entry, entry.name);
+  // The items are gone after the first wait. A file is taken as it was given: what is dragged out of another program has no place
+  // on the disk to be read from.
+  const folders: FileSystemEntry[] = [];
+  for (const item of data.items) {
+    const entry = item.webkitGetAsEntry?.(), file = item.getAsFile();
+    if (entry?.isDirectory) folders.push(entry);
+    else if (file) found.set(file.name, file);
+  }
+  for (const folder of folders) await walk(folder, folder.name);
   return found;
 }
 

@@ -9,8 +9,6 @@ const pair = (t) => ['demo.gguf', 'mmproj-demo.gguf'].map((name) => path.join(t.
 /** A whole model of the published layout, with weights drawn at random. */
 const folder = (t) => path.join(t.env.root, 'tests/data/golden/tiny-a');
 const inside = (t) => readdirSync(folder(t), { withFileTypes: true }).filter((f) => f.isFile()).map((f) => path.join(folder(t), f.name));
-/** Its driver drops nothing, and of the files in an event that a script makes the page gets none there. */
-const unless = (env) => env.browser === 'webkit' && 'its driver cannot drop files';
 /** The fewest tokens that the settings allow. */
 const TOKENS = 32;
 
@@ -59,7 +57,6 @@ export const tests = {
 
   'a GGUF pair, dropped': {
     seconds: 120,
-    unless,
     run: async (t) => {
       const page = await fresh(t);
       await page.drop('.dropzone', pair(t));
@@ -85,7 +82,6 @@ export const tests = {
 
   'a folder of safetensors, dropped': {
     seconds: 90,
-    unless,
     run: async (t) => {
       const page = await fresh(t), whole = t.env.browser === 'chromium';
       await page.drop('.dropzone', whole ? [folder(t)] : inside(t));
@@ -97,7 +93,6 @@ export const tests = {
 
   'what is no whole model is told in words': {
     seconds: 60,
-    unless,
     run: async (t) => {
       const page = await fresh(t);
       await page.files('#models-files', [sample(1)]);
