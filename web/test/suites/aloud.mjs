@@ -55,6 +55,8 @@ export const tests = {
       await page.press('Enter');
       const { answer } = await answered(page, 2);
       await page.click('button', '^Read aloud$');
+      // From here on the first button that says so is the second answer's.
+      await page.see('button', '^Stop reading$');
       await page.click('button', '^Read aloud$');
       await page.until(() => globalThis.spoken.length === 2, undefined, { what: 'the second text' });
       t.equal(await heard(page), [[[plain, 'en'], [answer, 'en']], 1], 'the first ends where the second begins');
