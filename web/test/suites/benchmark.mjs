@@ -69,6 +69,9 @@ export const tests = {
       t.equal(row('Hash of the last logits'), `\`${r.logits_hash}\``);
       t.equal(row('Writing behind 256 tokens'), await page.evaluate(() => [...document.querySelectorAll('.m-table tr')].find((tr) => tr.textContent.startsWith('Writing behind 256')).cells[1].textContent), 'what is copied is what is shown');
       await page.screenshot(`${t.env.shots}/benchmark-done-${t.env.browser}.png`);
+      // Two results are wider than a phone: they scroll, the page does not.
+      await page.viewport(360, 780);
+      t.equal(await page.evaluate(() => [document.querySelector('.m-table').offsetWidth > innerWidth - 32, document.documentElement.scrollWidth <= innerWidth]), [true, true]);
       await page.click('.m-take button', 'clear');
       await page.gone('.m-take button');
       t.equal(page.complaints, []);
