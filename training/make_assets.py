@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """Collects what the pictures are drawn with: fonts cut down to Latin letters, words, names, emoji.
 
-    python3 training/make_assets.py OUT [NODE_MODULES]        (Debian packages: see training/LICENSES.md; needs fontconfig and
-                                                               python3-fonttools; for the emoji see sprites.py)
+    python3 training/make_assets.py OUT [EMOJI [FONTS]]        (Debian packages: see training/LICENSES.md; needs fontconfig,
+                                                                python3-fonttools and python3-brotli; for the emoji see sprites.py)
 
-Writes OUT/fonts/*.ttf|otf, OUT/fonts-train.txt, OUT/fonts-held-out.txt, OUT/words.txt, OUT/names.txt (of people and places) and with
-NODE_MODULES OUT/sprites.bin and sprites.txt. Families are split, not files: no style of
+Writes OUT/fonts/*.ttf|otf, OUT/fonts-train.txt, OUT/fonts-held-out.txt, OUT/words.txt, OUT/names.txt (of people and places), with
+EMOJI, a node_modules folder, OUT/sprites.bin and sprites.txt. With FONTS, another, training also draws with the families of web_fonts.txt, which
+npm has as @fontsource/NAME. Families are split, not files: no style of
 a held-out family is ever seen in training. Coarse and offensive words are left out (left_out.py).
 """
 import os
 import random
+import re
 import subprocess
 import sys
 
@@ -41,11 +43,24 @@ def files_of(family):
     for line in sorted(lines):
         path, _, rest = line.partition(': ')
         name, _, style = rest.partition(':style=')
-        style = style.split(',')[0].lower()
+        style = re.sub(r'^\d+ ', '', style.split(',')[0].lower())  # some name the size that they are drawn for
         if name.split(',')[0] == family and style in STYLES and path.endswith(('.ttf', '.otf', '.t1')) and style not in found:
             found[style] = path
     order = sorted(found, key=STYLES.index)
     return [found[s] for s in order][:4]
+
+
+def web_files(modules):
+    """Of each family of web_fonts.txt at most four files: regular, bold, italic, light."""
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'web_fonts.txt')) as f:
+        names = f.read().split()
+    for name in names:
+        folder = os.path.join(modules, '@fontsource', name, 'files')
+        found = [path for weight in ('400-normal', '700-normal', '400-italic', '300-italic', '300-normal')
+                 if os.path.exists(path := os.path.join(folder, f'{name}-latin-{weight}.woff2'))]
+        if not found:
+            print('not installed:', name)
+        yield from found[:4]
 
 
 def cut(path, out):
@@ -53,6 +68,7 @@ def cut(path, out):
     options.layout_features = []
     options.notdef_outline = options.glyph_names = False
     options.hinting = False
+    options.flavor = None
     options.drop_tables += ['GSUB', 'GPOS', 'GDEF', 'MATH', 'BASE', 'JSTF', 'DSIG', 'FFTM']
     font = subset.load_font(path, options)
     s = subset.Subsetter(options)
@@ -69,21 +85,25 @@ def listed(out, name, words):
         f.write('\n'.join(words) + '\n')
 
 
-def main(out, modules=None):
+def main(out, emoji=None, fonts=None):
     os.makedirs(os.path.join(out, 'fonts'), exist_ok=True)
     for split, names in (('train', families(TRAIN)), ('held-out', families(HELD_OUT))):
         with open(os.path.join(out, f'fonts-{split}.txt'), 'w') as listing:
+            paths = []
             for family in names:
-                paths = files_of(family)
-                if not paths:
+                found = files_of(family)
+                if not found:
                     print('not installed:', family)
-                for path in paths:
-                    name = 'fonts/' + os.path.basename(path).replace(' ', '_')
-                    try:
-                        cut(path, os.path.join(out, name))
-                        listing.write(name + '\n')
-                    except Exception as e:
-                        print('left out:', path, e)
+                paths += found
+            if fonts and split == 'train':
+                paths += web_files(fonts)
+            for path in paths:
+                name = 'fonts/' + os.path.basename(path).replace(' ', '_').replace('.woff2', '.ttf')
+                try:
+                    cut(path, os.path.join(out, name))
+                    listing.write(name + '\n')
+                except Exception as e:
+                    print('left out:', path, e)
     words, names = set(), set()
     for line in open('/usr/share/dict/american-english', encoding='utf-8'):
         w = line.strip()
@@ -94,8 +114,8 @@ def main(out, modules=None):
                 names.add(w)
     listed(out, 'words.txt', words)
     listed(out, 'names.txt', names)
-    if modules:
-        sprites.main(out, modules)
+    if emoji:
+        sprites.main(out, emoji)
 
 
 main(*sys.argv[1:])
