@@ -34,7 +34,7 @@ def export(model, config, tokenizer, folder):
         'model.safetensors.index.json': {'metadata': {'total_size': total}, 'weight_map': index},
         'config.json': config.published(),
         'preprocessor_config.json': {
-            'size': {'shortest_edge': 16384, 'longest_edge': 448 * 448}, 'patch_size': 16, 'temporal_patch_size': 2, 'merge_size': 2,
+            'size': {'shortest_edge': 32768, 'longest_edge': 448 * 448}, 'patch_size': 16, 'temporal_patch_size': 2, 'merge_size': 2,
             'image_mean': [0.5] * 3, 'image_std': [0.5] * 3, 'image_processor_type': 'Qwen2VLImageProcessorFast',
             'processor_class': 'Qwen3VLProcessor'},
     }
