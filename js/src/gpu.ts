@@ -420,10 +420,8 @@ export class Gpu {
         this.finish(serial);
       },
       (e: unknown) => {
-        read.state = 'failed';
-        if (this.closed || read.cancelled) return;
-        // Reads of a lost device are refused before device.lost tells of it; any other cause is a fault.
-        setTimeout(() => this.fail(Status.Internal, `The GPU's bytes cannot be read: ${e instanceof Error ? e.message : String(e)}`), 100);
+        if (this.closed || read.cancelled) read.state = 'failed';
+        else this.refuse(read, e);
       },
     );
     return this.reads.add(read);
@@ -433,10 +431,27 @@ export class Gpu {
     const read = this.reads.get(t);
     if (!read) return this.error?.status ?? Status.Internal;
     if (read.state !== 'ready') return this.error?.status ?? Status.Pending;
+    let bytes: ArrayBuffer;
+    try {
+      bytes = read.staging.getMappedRange(0, read.size);
+    } catch (e) {
+      this.refuse(read, e);
+      return Status.Pending;
+    }
     this.reads.remove(t);
-    new Uint8Array(this.memory!.buffer, dst, size).set(new Uint8Array(read.staging.getMappedRange(0, read.size), 0, size));
+    new Uint8Array(this.memory!.buffer, dst, size).set(new Uint8Array(bytes, 0, size));
     this.recycle(read);
     return Status.Ok;
+  }
+
+  /**
+   * A read that fails. Nothing here unmaps a buffer before its bytes were taken, so one that is unmapped, or whose mapping is told as aborted,
+   * belongs to a lost device. `device.lost` may tell of it much later, as in Firefox; it is given a moment, since it knows why.
+   */
+  private refuse(read: Read, e: unknown): void {
+    const fault = read.state === 'pending' && (e as Partial<Error> | null)?.name !== 'AbortError', why = e instanceof Error ? e.message : String(e);
+    read.state = 'failed';
+    setTimeout(() => this.fail(fault ? Status.Internal : Status.DeviceLost, `${fault ? "The GPU's bytes cannot be read" : 'The GPU device was lost'}: ${why}`), 100);
   }
 
   private recycle(read: Read): void {
