@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tests of the command line (every option, every exit status, bad input) of the generator of training pictures and of
+# Tests of the command line (every option, every exit status, bad input), of the generator of training pictures and of
 # what a training begins with.  run.sh BUILD
 cd "$(dirname "$0")/../.." || exit 1
 . tests/count.sh

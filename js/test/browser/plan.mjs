@@ -2,7 +2,8 @@
 // 'driven' suites lie in driven/ and use a page from outside, as people do; the others lie in suites/ and run inside the page.
 const where = (browser, device, mode, ...suites) => suites.map((suite) => [browser, device, mode, suite]);
 
-// Software GPUs compile each pipeline in seconds: a model takes a minute to load there, so these run with --long alone.
+// SwiftShader compiles each pipeline in seconds: a model takes a minute to load there, so these run with --long alone. (Firefox's lavapipe takes
+// six seconds.)
 const long = (entries) => entries.map((entry) => [...entry, 'long']);
 
 export const plan = [
@@ -14,8 +15,7 @@ export const plan = [
   ...where('chromium', 'cpu', 'csp', 'probe', 'words', 'inputs'),
   ...where('chromium', 'cpu', 'isolated', 'probe', 'words', 'modules', 'abort', 'memory'),
   ...where('chromium', 'cpu', 'driven', 'trace', 'downloads', 'extension', 'examples'),
-  ...where('firefox', 'gpu', 'plain', 'probe'),
-  ...long(where('firefox', 'gpu', 'plain', 'words', 'lost')),
+  ...where('firefox', 'gpu', 'plain', 'probe', 'words', 'lost'),
   ...where('firefox', 'cpu', 'plain', 'words', 'inputs', 'errors', 'worker', 'modules'),
   ...long(where('firefox', 'cpu', 'plain', 'store')), // takes minutes there, half a minute in Chromium
   ...where('firefox', 'cpu', 'isolated', 'probe', 'words'),
@@ -25,7 +25,7 @@ export const plan = [
   ...where('webkit', 'cpu', 'isolated', 'probe'),
   ...['chromium', 'firefox', 'webkit'].flatMap((browser) => ['csp', 'plain'].flatMap((mode) => where(browser, 'cpu', mode, 'auto_alt', 'auto_alt_model'))),
   ...['chromium', 'firefox', 'webkit'].flatMap((browser) => where(browser, 'cpu', 'csp', 'image_assistant', 'image_assistant_parts')),
-  ...where('node', 'gpu', 'none', 'probe'),
-  ...long(where('node', 'gpu', 'none', 'words', 'lost')),
+  ...where('node', 'gpu', 'none', 'probe', 'words'),
+  ...long(where('node', 'gpu', 'none', 'lost')),
   ...where('node', 'cpu', 'none', 'words', 'api', 'abort', 'errors'),
 ];
