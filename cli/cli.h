@@ -56,9 +56,16 @@ bool progress_show(void *user, const char *stage, double fraction);
 void progress_clear(void);
 void progress_enable(bool on);
 
+/* ---- stopping (session.c): the first such signal stops an answer, a loading or a conversion, which ends tidily; the second the program ---- */
+void interrupt_catch(int signal_number);
+void interrupt_release(int signal_number);
+bool interrupted(void);
+
 /* ---- input (input.c) ---- */
 /* A picture by file name, "-" (standard input), data: or http(s) URL. */
 galago_status image_open(const char *name, galago_image **out, galago_error *e);
+/* How messages call it: a data: URL would fill the screen. */
+const char *image_label(const char *name);
 /* All bytes of a file or of standard input ("-"), at most `limit`. */
 galago_status read_all(const char *name, size_t limit, buf *out, galago_error *e);
 
@@ -71,10 +78,11 @@ typedef struct cli_session {
 /* Opens model and context as the options say; reports failures. Returns an exit status. */
 int session_open(const options *o, cli_session *s);
 void session_close(cli_session *s);
-/* Runs one conversation, streaming the answer to standard output unless --json. Returns an exit status. */
-int session_answer(cli_session *s, const options *o, const galago_message *messages, size_t n, galago_result *r);
-/* One JSON object for a result (ARCHITECTURE: command line). `image` may be NULL. */
-void result_json(const cli_session *s, const options *o, const char *image, const galago_result *r, buf *out);
+/* Runs one conversation, streaming the answer to standard output unless --json. Failures are told under the name of the picture
+ * that was asked about, which may be NULL. Returns an exit status. */
+int session_answer(cli_session *s, const options *o, const char *image, const galago_message *messages, size_t n, galago_result *r);
+/* One JSON object for a result, a line of its own. `image` may be NULL. */
+void print_result(const cli_session *s, const options *o, const char *image, const galago_result *r);
 
 /* ---- commands ---- */
 int cmd_describe(const options *o); /* also ocr */

@@ -4,25 +4,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-static void print_json_line(const cli_session *s, const options *o, const char *image, const galago_result *r)
-{
-    buf line = {0};
-    result_json(s, o, image, r, &line);
-    if (!line.failed) printf("%s\n", line.data);
-    buf_free(&line);
-    fflush(stdout);
-}
-
-/* One question about `n` pictures together: system message (if any) and one user message. */
-static int answer_about(cli_session *s, const options *o, galago_image *const *images, size_t n, const char *text,
+/* One question about `n` pictures together: system message (if any) and one user message. `name` is the picture's, when it is one. */
+static int answer_about(cli_session *s, const options *o, const char *name, galago_image *const *images, size_t n, const char *text,
                         galago_result *r)
 {
     galago_message m[2] = {{0}};
     size_t count = 0;
     if (o->system) m[count++] = (galago_message){.role = GALAGO_ROLE_SYSTEM, .text = o->system};
     m[count++] = (galago_message){.role = GALAGO_ROLE_USER, .text = text, .images = images, .n_images = n};
-    return session_answer(s, o, m, count, r);
+    return session_answer(s, o, name, m, count, r);
 }
 
 /* Every picture by itself. A picture that cannot be read is reported and the others go on; the exit status tells. */
@@ -43,8 +35,8 @@ int cmd_describe(const options *o)
             this_status = report(&e);
         } else {
             if (!o->json && o->n_args > 1) printf("%s%s:\n", i ? "\n" : "", o->args[i]);
-            this_status = answer_about(&s, o, &image, 1, text, &r);
-            if (o->json && this_status == EXIT_DONE) print_json_line(&s, o, o->args[i], &r);
+            this_status = answer_about(&s, o, o->args[i], &image, 1, text, &r);
+            if (o->json && this_status == EXIT_DONE) print_result(&s, o, o->args[i], &r);
         }
         if (this_status) status = this_status;
         galago_image_destroy(image);
@@ -82,8 +74,9 @@ static int answer_once(const options *o, const char *const *names, size_t n, con
     cli_session s;
     if ((status = session_open(o, &s)) == EXIT_DONE) {
         galago_result r;
-        status = answer_about(&s, o, images, n, text, &r);
-        if (o->json && status == EXIT_DONE) print_json_line(&s, o, n == 1 ? names[0] : NULL, &r);
+        const char *name = n == 1 ? names[0] : NULL;
+        status = answer_about(&s, o, name, images, n, text, &r);
+        if (o->json && status == EXIT_DONE) print_result(&s, o, name, &r);
         session_close(&s);
     }
     destroy_images(images, n);
@@ -93,7 +86,17 @@ static int answer_once(const options *o, const char *const *names, size_t n, con
 int cmd_ask(const options *o)
 {
     if (o->n_args < 2) return usage_error(o, "needs at least one picture, then the question");
-    return answer_once(o, o->args, o->n_args - 1, o->args[o->n_args - 1]);
+    const char *question = o->args[o->n_args - 1];
+    struct stat about;
+    galago_error e = {0};
+    /* ask *.jpg without a question, or with a variable that is not set, would give an answer that looks like one. */
+    if (stat(question, &about) == 0 && S_ISREG(about.st_mode))
+        return usage_error(o, "the question comes last, and %s is a file", question);
+    if (!question[strspn(question, " \t\r\n")]) {
+        fail(&e, GALAGO_ERR_ARGUMENT, "the question is empty");
+        return report(&e);
+    }
+    return answer_once(o, o->args, o->n_args - 1, question);
 }
 
 /* ---- run ------------------------------------------------------------------------------------------------------ */
@@ -216,8 +219,8 @@ static int run_messages(const options *o)
     cli_session s;
     if (!status && (status = session_open(o, &s)) == EXIT_DONE) {
         galago_result r;
-        status = session_answer(&s, o, c.messages, c.n, &r);
-        if (o->json && status == EXIT_DONE) print_json_line(&s, o, NULL, &r);
+        status = session_answer(&s, o, NULL, c.messages, c.n, &r);
+        if (o->json && status == EXIT_DONE) print_result(&s, o, NULL, &r);
         session_close(&s);
     }
     conversation_free(&c);

@@ -1,6 +1,7 @@
 /* A conversation at the terminal, or line by line from a pipe. */
 #include "cli.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,7 +75,8 @@ static void print_chat_help(void)
 static int ask(cli_session *s, const options *o, turns *t)
 {
     galago_result r;
-    int status = session_answer(s, o, t->list, t->n, &r);
+    int status = session_answer(s, o, NULL, t->list, t->n, &r);
+    if (o->json && status == EXIT_DONE) print_result(s, o, NULL, &r);
     buf answer = {0};
     if (status == EXIT_DONE || status == EXIT_INTERRUPTED) buf_append(&answer, r.text ? r.text : "", r.text_size);
     if (answer.data && push_turn(t, GALAGO_ROLE_ASSISTANT, answer.data, NULL, 0)) {
@@ -105,7 +107,10 @@ int cmd_chat(const options *o)
     size_t capacity = 0;
     while (s.model && (status == EXIT_DONE || status == EXIT_INPUT)) {
         if (terminal) fprintf(stderr, "> ");
+        /* While nothing is answered Ctrl-C leaves, as it does everywhere. */
+        interrupt_release(SIGINT);
         ssize_t n = getline(&line, &capacity, stdin);
+        interrupt_catch(SIGINT);
         if (n < 0) break;
         while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r')) line[--n] = 0;
         status = EXIT_DONE;
@@ -116,6 +121,8 @@ int cmd_chat(const options *o)
         } else if (strcmp(line, "/reset") == 0) {
             drop_turns(&t, first);
             galago_context_reset(s.context);
+        } else if (strcmp(line, "/image") == 0 || strcmp(line, "/image ") == 0) {
+            fprintf(stderr, "/image needs the name of a picture; /help shows what else there is.\n");
         } else if (strncmp(line, "/image ", 7) == 0) {
             status = add_image(&t, line + 7);
         } else if (strcmp(line, "/again") == 0) {
@@ -132,6 +139,7 @@ int cmd_chat(const options *o)
         } else {
             status = EXIT_MEMORY;
         }
+        if (!terminal && interrupted()) status = EXIT_INTERRUPTED;
         /* At a terminal a failed turn is told and the conversation goes on; a script should notice. */
         if (status && !terminal) break;
     }

@@ -1,5 +1,6 @@
 #include "cli.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,6 +10,10 @@ int cmd_convert(const options *o)
     size_t n = strlen(o->args[1]);
     if (n < 6 || strcmp(o->args[1] + n - 5, ".gguf") != 0) return usage_error(o, "%s: the name must end in .gguf", o->args[1]);
     progress_enable(!o->quiet);
+    /* Whatever stops a conversion, the half files go: they can be gigabytes. */
+    interrupt_catch(SIGINT);
+    interrupt_catch(SIGTERM);
+    interrupt_catch(SIGHUP);
     const galago_convert_params p = {
         .dtype = o->dtype,
         .embed_dtype = o->embed_dtype,

@@ -165,7 +165,7 @@ static int run_item(cli_session *s, const options *quiet, const char *folder, co
     if (quiet->system) m[n++] = (galago_message){.role = GALAGO_ROLE_SYSTEM, .text = quiet->system};
     m[n++] = (galago_message){
         .role = GALAGO_ROLE_USER, .text = json_string(json_get(item, "prompt"), ""), .images = &image, .n_images = image ? 1 : 0};
-    int status = session_answer(s, quiet, m, n, r);
+    int status = session_answer(s, quiet, NULL, m, n, r);
     galago_image_destroy(image);
     return status;
 }

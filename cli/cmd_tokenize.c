@@ -41,6 +41,11 @@ static int decode(const options *o, const cli_session *s)
         long v = strtol(o->args[i], &end, 10);
         if (end == o->args[i] || *end || errno || v < 0 || v > INT32_MAX) status = usage_error(o, "%s: not an id", o->args[i]);
         else ids[i] = (int32_t)v;
+        if (!status && (unsigned long)v >= s->info.n_vocab) {
+            galago_error e = {0};
+            fail(&e, GALAGO_ERR_ARGUMENT, "%s: the vocabulary has the ids 0 to %u", o->args[i], s->info.n_vocab - 1);
+            status = report(&e);
+        }
     }
     if (!status) status = print_text(o, s, ids, o->n_args);
     free(ids);

@@ -134,19 +134,26 @@ static galago_status download(const char *url, buf *out, galago_error *e)
 }
 #endif
 
+static bool is_data_url(const char *name) { return strncasecmp(name, "data:", 5) == 0; }
+
+const char *image_label(const char *name)
+{
+    return is_data_url(name) ? "data: URL" : strcmp(name, "-") == 0 ? "standard input" : name;
+}
+
 galago_status image_open(const char *name, galago_image **out, galago_error *e)
 {
     buf bytes = {0};
     galago_status s;
     *out = NULL;
-    bool is_data = strncasecmp(name, "data:", 5) == 0;
+    bool is_data = is_data_url(name);
     bool is_web = strncasecmp(name, "http://", 7) == 0 || strncasecmp(name, "https://", 8) == 0;
     if (!is_data && !is_web && strcmp(name, "-") != 0) return galago_image_load(name, out, e);
     if (is_data) s = decode_data_url(name, &bytes, e);
     else if (is_web) s = download(name, &bytes, e);
     else s = read_all(name, MAX_INPUT_BYTES, &bytes, e);
     if (!s && (s = galago_image_decode(bytes.data, bytes.size, out, e)))
-        fail_prefix(e, is_data ? "data: URL" : is_web ? name : "standard input");
+        fail_prefix(e, image_label(name));
     buf_free(&bytes);
     return s;
 }

@@ -97,8 +97,8 @@ static const struct option_spec {
     {"--min-pixels", NULL, "N", U64, F(min_pixels), LOADING, 1, 0, "enlarge smaller pictures to this area"},
     {"--max-pixels", NULL, "N", U64, F(max_pixels), LOADING, 1, 0, "shrink larger pictures to this area (default: 1,280 image tokens)"},
     {"--ignore-eos", NULL, NULL, FLAG, G(ignore_eos), GENERATING, 0, 0, "go on past the end of the answer, for measurements"},
-    {"--json", NULL, NULL, FLAG, F(json), ALL & ~CHAT, 0, 0, "one JSON object per result on standard output"},
-    {"--logprobs", NULL, "N", UINT, G(n_logprobs), GENERATING, 0, 64, "with --json: the N best log-probabilities of each token"},
+    {"--json", NULL, NULL, FLAG, F(json), ALL, 0, 0, "one JSON object per result on standard output"},
+    {"--logprobs", NULL, "N", UINT, G(n_logprobs), GENERATING & ~EVAL, 0, 64, "with --json: the N best log-probabilities of each token"},
     {"--reps", NULL, "N", UINT, F(reps), BENCH, 1, 100, "repetitions; the median is shown (default: 3)"},
     {"--limit", NULL, "N", UINT, F(limit), EVAL, 1, 1 << 30, "score only the first N items"},
     {"--out", NULL, "FILE", TEXT, F(out), EVAL, 0, 0, "write every answer to this file, one JSON object a line"},
@@ -212,6 +212,7 @@ int options_parse(options *o, int argc, char **argv)
         int status = store(o, s, value);
         if (status) return status;
     }
+    if (o->generate.n_logprobs && !o->json && !o->help) return usage_error(o, "--logprobs needs --json, which shows them");
     return EXIT_DONE;
 }
 
@@ -223,12 +224,12 @@ static void print_wrapped(const char *text, int margin, int width)
     int column = margin;
     while (*text) {
         int n = (int)strcspn(text, " ");
-        if (column > margin && column + n > width) {
+        if (column > margin && column + 1 + n > width) {
             printf("\n%*s", margin, "");
             column = margin;
         }
-        printf("%.*s%s", n, text, text[n] ? " " : "");
-        column += n + 1;
+        printf("%s%.*s", column > margin ? " " : "", n, text);
+        column += n + (column > margin);
         text += text[n] ? n + 1 : n;
     }
     printf("\n");
@@ -248,7 +249,8 @@ static void print_all_commands(void)
            "  galago ask invoice.png \"What is the total?\"\n"
            "  galago ocr sign.jpg\n\n"
            "galago COMMAND --help shows a command's options; galago --version the version.\n"
-           "Exit status: 0 done, 1 wrong usage, 2 bad input, 3 not enough memory, 4 device lost or internal fault.\n");
+           "Exit status: 0 done, 1 wrong usage, 2 bad input, 3 not enough memory, 4 device lost or\n"
+           "internal fault, 130 interrupted.\n");
 }
 
 void help_print(const char *name)
@@ -258,7 +260,7 @@ void help_print(const char *name)
         print_all_commands();
         return;
     }
-    printf("galago %s: %s\n\nUsage: galago %s [OPTION]... %s\n\nOptions\n", c->name, c->summary, c->name, c->usage);
+    printf("galago %s: %s\n\nUsage: galago %s [OPTION]...%s%s\n\nOptions\n", c->name, c->summary, c->name, *c->usage ? " " : "", c->usage);
     for (int i = 0; i < N_SPECS; i++) {
         const struct option_spec *s = &specs[i];
         if (!(s->commands & c->bit)) continue;

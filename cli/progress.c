@@ -18,6 +18,7 @@ bool progress_show(void *user, const char *stage, double fraction)
 {
     static double last_ms;
     (void)user;
+    if (interrupted()) return false;
     if (!enabled) return true;
     static const struct {
         const char *stage, *words;

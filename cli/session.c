@@ -6,14 +6,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The context that Ctrl-C stops. A second Ctrl-C ends the program. */
+/* What a signal stops: the answer of `running`, or whatever shows its progress. */
 static galago_context *volatile running;
+static volatile sig_atomic_t stopped;
 
 static void interrupt(int signal_number)
 {
+    stopped = 1;
     if (running) galago_cancel(running);
     signal(signal_number, SIG_DFL);
 }
+
+void interrupt_catch(int signal_number) { signal(signal_number, interrupt); }
+
+void interrupt_release(int signal_number)
+{
+    signal(signal_number, SIG_DFL);
+    stopped = 0;
+}
+
+bool interrupted(void) { return stopped != 0; }
 
 int report(const galago_error *e)
 {
@@ -55,6 +67,7 @@ int session_open(const options *o, cli_session *s)
     if (!choose(o, "--device", o->device, devices, 3, &device) || !choose(o, "--dtype", o->dtype, dtypes, 5, &dtype))
         return EXIT_USAGE;
     progress_enable(!o->quiet);
+    interrupt_catch(SIGINT);
     const galago_model_params mp = {
         .mmproj = o->mmproj,
         .device = (galago_device)device,
@@ -79,7 +92,6 @@ int session_open(const options *o, cli_session *s)
     /* Who names a library expects the GPU; others are told of it where they ask for it. */
     if (o->gpu_library && s->info.device_note[0] && !o->quiet) fprintf(stderr, "galago: on the CPU: %s\n", s->info.device_note);
     running = s->context;
-    signal(SIGINT, interrupt);
     return EXIT_DONE;
 }
 
@@ -99,8 +111,10 @@ static bool print_piece(void *user, const char *piece, size_t size)
     return fwrite(piece, 1, size, stdout) == size && fflush(stdout) == 0;
 }
 
-int session_answer(cli_session *s, const options *o, const galago_message *messages, size_t n, galago_result *r)
+int session_answer(cli_session *s, const options *o, const char *image, const galago_message *messages, size_t n, galago_result *r)
 {
+    *r = (galago_result){0};
+    if (interrupted()) return EXIT_INTERRUPTED; /* between two answers */
     galago_generate_params p = o->generate;
     p.stop = o->stop;
     p.raw = o->raw;
@@ -112,12 +126,15 @@ int session_answer(cli_session *s, const options *o, const galago_message *messa
         if (!o->json) printf("\n");
         return EXIT_INTERRUPTED;
     }
-    if (status) return report(&e);
+    if (status) {
+        if (image) fail_prefix(&e, image_label(image));
+        return report(&e);
+    }
     if (!o->json && (r->text_size == 0 || r->text[r->text_size - 1] != '\n')) printf("\n");
     return EXIT_DONE;
 }
 
-void result_json(const cli_session *s, const options *o, const char *image, const galago_result *r, buf *out)
+static void result_json(const cli_session *s, const options *o, const char *image, const galago_result *r, buf *out)
 {
     static const char *const reasons[] = {"stop", "length", "cancelled"};
     buf_str(out, "{\"model\":");
@@ -152,4 +169,13 @@ void result_json(const cli_session *s, const options *o, const char *image, cons
                "\"decode_ms\":%.3f,\"decode_tok_s\":%.3f},\"memory\":{\"weights_bytes\":%llu,\"peak_bytes\":%llu}}",
                s->info.load_ms, r->image_ms, r->vision_ms, r->prefill_ms, r->first_token_ms, r->decode_ms, r->decode_tok_s,
                (unsigned long long)s->info.weights_bytes, (unsigned long long)r->peak_bytes);
+}
+
+void print_result(const cli_session *s, const options *o, const char *image, const galago_result *r)
+{
+    buf line = {0};
+    result_json(s, o, image, r, &line);
+    if (!line.failed) printf("%s\n", line.data);
+    buf_free(&line);
+    fflush(stdout);
 }

@@ -96,6 +96,7 @@ def test_help():
         out, _ = expect(0, [c, '--help'], out=r'Usage: galago ' + c)
         check('Examples' in out and f'galago {c}' in out.split('Examples')[1], f'{c} --help has examples')
         check(max(map(len, out.splitlines())) <= 110, f'{c} --help fits the screen')
+        check(not re.search(r' $', out, re.M), f'{c} --help has no blanks at the ends of lines')
         for option in re.findall(r'(--[a-z0-9-]+)', out.split('Examples')[0]):
             check(option in manual, f'{option} of {c} is in the manual page')
     expect(0, ['help', 'ocr'], out='Usage: galago ocr')
@@ -117,6 +118,9 @@ def test_usage():
     expect(1, ['describe', PICTURE, '--device', 'tpu'], err='auto, cpu or gpu')
     expect(1, ['describe', PICTURE, '--dtype', 'q9'], err='as-is, f32')
     expect(1, ['ask', PICTURE], err='then the question')
+    expect(1, ['ask', PICTURE, PICTURE], err='the question comes last')
+    expect(2, ['ask', PICTURE, ' '], err='the question is empty')
+    expect(1, ['describe', PICTURE, '--logprobs', '3'], err='needs --json')
     expect(1, ['run'], err='needs --prompt')
     expect(1, ['run', 'hello'], err='--prompt')
     expect(1, ['run', '--prompt', 'x', '--messages', 'y'], err='whole conversation')
@@ -226,7 +230,10 @@ def test_bad_pictures():
     expect(2, ['describe', path('text.png', b'hello, I am text')], err='text.png')
     expect(2, ['describe', path('cut.png', PICTURE_BYTES[:len(PICTURE_BYTES) // 2])], err='cut.png')
     expect(2, ['describe', tmp], err='regular file')
-    expect(2, ['describe', path('thin.png', png(1, 5000))], err='200')
+    expect(2, ['describe', path('thin.png', png(1, 5000))], err=r'thin\.png.*200')
+    out, err = expect(2, ['describe', path('thin.png'), PICTURE], err=r'thin\.png.*200')
+    check(ANSWER.strip() in out, 'the other pictures are described though one is too narrow')
+    _, err = expect(2, ['describe', 'data:image/png;base64,' + base64.b64encode(png(1, 5000)).decode()], err='^galago: data: URL: .*200')
     expect(0, ['describe', path('one.png', png(1, 1)), '--max-tokens', '4'], out='.')
     huge = bytearray(png(1, 1))
     huge[16:24] = struct.pack('>II', 30000, 30000)
@@ -309,6 +316,22 @@ def test_models():
     check('token_embd.weight' in out and 'vision' in out, 'inspect shows tensors')
     j = json.loads(expect(0, ['inspect', '--json', 'demo'])[0])
     check(j['parameters'] > 1e6 and len(j['tensors']) > 50 and j['config']['memory'], 'inspect --json')
+    # Quantised on the way from a folder with safetensors, less of it with fewer bits.
+    tiny = os.path.join('tests', 'data', 'golden', 'tiny-a')
+    sizes = []
+    for dtype in ['f32', 'f16', 'as-is', 'q8_0', 'q4_0']:
+        j = json.loads(expect(0, ['run', '-m', tiny, '--dtype', dtype, '--json', '--prompt', 'x', '--max-tokens', '4', '--ignore-eos'])[0])
+        sizes.append(j['memory']['weights_bytes'])
+    check(sizes[0] > sizes[1] == sizes[2] > sizes[3] > sizes[4], f'bytes of the weights as f32, f16, as they are, q8_0, q4_0: {sizes}')
+    # Weights that give no numbers are an internal fault.
+    broken = path('no-numbers')
+    shutil.copytree(os.path.join(ROOT, tiny), broken, ignore=shutil.ignore_patterns('cases'))
+    with open(os.path.join(broken, 'model.safetensors'), 'r+b') as f:
+        size = struct.unpack('<Q', f.read(8))[0]
+        norm = json.loads(f.read(size))['model.language_model.norm.weight']
+        f.seek(8 + size + norm['data_offsets'][0])
+        f.write(b'\xff' * (norm['data_offsets'][1] - norm['data_offsets'][0]))
+    expect(4, ['run', '-m', broken, '--prompt', 'x'], err='holds no number')
     # A limit on the address space stands for a small machine: an error, no crash.
     limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (150 << 20, 150 << 20))
     status, _, err = run('run', '-m', 'synthetic:qwen3.5-0.8b', '--prompt', 'x', preexec_fn=limit)
@@ -349,6 +372,7 @@ def test_tokenize():
     plain, raw = expect(0, ['tokenize', '<|im_end|>'])[0].split(), expect(0, ['tokenize', '--raw', '<|im_end|>'])[0].split()
     check(len(raw) == 1 and len(plain) > 1, 'control tokens are read with --raw only')
     check(expect(0, ['tokenize', ''])[0].strip() == '', 'empty text')
+    expect(2, ['tokenize', '--decode', '5', '99999999'], err='99999999: the vocabulary has the ids 0 to')
 
 
 def test_eval():
@@ -424,6 +448,10 @@ def test_chat():
     out, err = expect(0, ['chat', '--max-tokens', '8'], stdin=b'/help\nHello\n/reset\n/nonsense\n', err='/again')
     check(out.strip() != '', 'a conversation without a picture')
     check('no /nonsense' in err, 'an unknown command is told')
+    expect(0, ['chat'], stdin=b'/image\n', err='/image needs')
+    turns = [json.loads(line) for line in expect(0, ['chat', '--json', '--logprobs', '2', PICTURE], stdin=two)[0].splitlines()]
+    check(len(turns) == 2 and turns[0]['text'] == ANSWER.strip() and turns[1]['prompt_tokens'] > turns[0]['prompt_tokens'], '--json: one object a turn')
+    check(all(len(t['logprobs']) == t['completion_tokens'] for t in turns), 'with logprobs')
     status, _, err = run('chat', stdin=b'/image /nonexistent.png\nHello\n')
     check(status == 2 and '/nonexistent.png' in err, 'a script notices a picture that is not there')
     expect(1, ['chat', '-'], err='standard input')
@@ -464,6 +492,21 @@ def test_interrupt():
     except subprocess.TimeoutExpired:
         p.kill()
     check(p.returncode == 130, f'Ctrl-C ends with 130, not {p.returncode}')
+    # A conversion that is stopped leaves no half file, however it is told to.
+    folder = path('stopped')
+    os.mkdir(folder)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        p = subprocess.Popen([GALAGO, 'convert', 'synthetic:qwen3.5-0.8b', os.path.join(folder, 'x.gguf'), '--quiet'], cwd=ROOT, stderr=subprocess.PIPE)
+        end = time.time() + 200
+        while time.time() < end and p.poll() is None and not os.listdir(folder):
+            time.sleep(0.01)
+        begun = os.listdir(folder)
+        p.send_signal(number)
+        try:
+            p.communicate(timeout=200)
+        except subprocess.TimeoutExpired:
+            p.kill()
+        check(p.returncode == 130 and begun and not os.listdir(folder), f'{number.name} ends convert with {p.returncode}, {begun} became {os.listdir(folder)}')
     p = subprocess.run(f'{GALAGO} run --prompt "Go on." --ignore-eos --max-tokens 2000 | head -c 1', shell=True, cwd=ROOT, timeout=600,
                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     check(len(p.stdout) == 1, 'a closed pipe ends the answer')
