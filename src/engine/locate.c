@@ -88,7 +88,7 @@ galago_status locate_demo(char **path, error *e)
         if (*path) return GALAGO_OK;
         size_t used = strlen(looked);
         if (!strstr(looked, folder) && used + strlen(folder) + 3 < sizeof looked)
-            snprintf(looked + used, sizeof looked - used, "%s%s", used ? ", " : "", folder);
+            strcat(strcat(looked, used ? ", " : ""), folder);
     }
     return fail(e, GALAGO_ERR_IO,
                 "the demo model was not found (looked in %s); give the path of a model instead", looked);
