@@ -2,7 +2,7 @@
 //
 //   DIR/index.html      with the policy: --connect names the hosts that models may be fetched from
 //   DIR/*.js, app.css   the page's own code (views are loaded when first shown), all style sheets in one
-//   DIR/texts           the languages other than English, which is in the code
+//   DIR/texts           the languages other than English, which is in the code; without the keys, which are in English's order
 //   DIR/galago          the package as js/dist has it, with the demo model; it is never bundled into the page's code
 //   DIR/sw.js           knows every file above by its hash
 //
@@ -17,9 +17,11 @@ import { createRequire } from 'node:module';
 
 const web = dirname(fileURLToPath(import.meta.url)), root = dirname(web), dist = join(root, 'js/dist');
 const esbuild = createRequire(join(root, 'js/package.json'))('esbuild');
-/** Bytes, brotli, of html, code, style and texts, without the runtime (engine, worker, package): what the first view loads in the
- * language with the longest texts, service worker included; and all of it, every view and language. */
-const BUDGET = 60_000, BUDGET_ALL = 100_000;
+/** Bytes, brotli, of html, code, style and texts. (Pictures and icons do not count, and neither does the runtime: RUNTIME below.)
+ * `first`: what the first view loads in the language with the longest texts, the package's element and the service worker included.
+ * `own`: every view in English, of the page's own files: without the element, which is the package's. `all`: everything, in all languages. */
+const BUDGET = { first: 60_000, own: 60_000, all: 90_000 };
+const RUNTIME = /^galago\/(index|worker|auto-alt)\.js$/;
 
 const { values: options } = parseArgs({ options: { out: { type: 'string', default: join(web, 'dist') }, connect: { type: 'string', default: 'https://huggingface.co https://*.hf.co' } } });
 const out = resolve(options.out);
@@ -48,6 +50,18 @@ if (existsSync(out) && !existsSync(join(out, 'index.html')) && readdirSync(out).
 rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
 
+/** The files of other languages: a list of texts in the order of English. The name has the hash of both, so that code never reads
+ * the list of another version. */
+const textFiles = {}, keys = Object.keys(JSON.parse(readFileSync(join(web, 'texts/en.json'), 'utf8')));
+mkdirSync(join(out, 'texts'));
+for (const file of files(join(web, 'texts'), /\.json$/)) {
+  const name = basename(file, '.json'), texts = JSON.parse(readFileSync(file, 'utf8'));
+  if (name === 'en') continue;
+  const element = name.startsWith('assistant.'), content = JSON.stringify(element ? texts : keys.map((key) => texts[key] ?? null));
+  const named = element ? name : (textFiles[name] = `${name}-${createHash('sha256').update(keys.join() + content).digest('hex').slice(0, 8)}`);
+  writeFileSync(join(out, 'texts', `${named}.json`), content);
+}
+
 /** The package stays in files of its own, beside the page's. */
 const packaged = {
   name: 'galago',
@@ -56,7 +70,10 @@ const packaged = {
   },
 };
 const common = { bundle: true, target: 'es2022', minify: true, legalComments: 'none', charset: 'utf8', outdir: out, logLevel: 'warning' };
-const { metafile } = await esbuild.build({ ...common, metafile: true, entryPoints: [join(web, 'src/main.ts')], format: 'esm', splitting: true, chunkNames: '[name]-[hash]', plugins: [packaged] }).catch(() => fail('the page was not built'));
+const { metafile } = await esbuild.build({
+  ...common, metafile: true, entryPoints: [join(web, 'src/main.ts')], inject: [join(web, 'src/frame.ts')], format: 'esm', splitting: true, chunkNames: '[name]-[hash]',
+  define: { TEXTS: JSON.stringify(textFiles) }, plugins: [packaged],
+}).catch(() => fail('the page was not built'));
 await esbuild.build({ ...common, entryPoints: [join(web, 'src/early.ts')], format: 'iife' });
 
 // One sheet: base.css first, the views' behind it.
@@ -64,11 +81,6 @@ const sheets = files(join(web, 'css'), /\.css$/).sort((a, b) => (basename(a) ===
 const css = await esbuild.transform(sheets.map((f) => readFileSync(f, 'utf8')).join('\n'), { loader: 'css', minify: true, target: 'es2022', legalComments: 'none' });
 writeFileSync(join(out, 'app.css'), css.code);
 
-for (const file of files(join(web, 'texts'), /\.json$/)) {
-  if (basename(file) === 'en.json') continue;
-  mkdirSync(join(out, 'texts'), { recursive: true });
-  writeFileSync(join(out, 'texts', basename(file)), JSON.stringify(JSON.parse(readFileSync(file, 'utf8'))));
-}
 for (const file of files(join(web, 'icons'))) copy(file, join('icons', relative(join(web, 'icons'), file)));
 for (const file of readdirSync(web).filter((f) => /\.(svg|webmanifest)$/.test(f))) copy(join(web, file), file);
 // SAMPLES of src/samples.ts.
@@ -117,20 +129,20 @@ const compressed = (file) => brotliCompressSync(readFileSync(file), { params: { 
 
 /** Beside the page's code at the first view: what the html names, the element that it shows, and what keeps all of it. */
 const BESIDE = /^(index\.html|app\.css|early\.js|sw\.js|offline-[^/]*\.js|galago\/image-assistant\.js)$/;
-let atFirst = 0, all = 0;
+const sums = { first: 0, own: 0, all: 0 };
 const languages = new Map();
 for (const file of files(out).sort()) {
   const name = relative(out, file).split(sep).join('/');
-  if (!/\.(html|js|css|json)$/.test(name) || /^galago\/(index|worker|auto-alt)\.js$/.test(name)) continue;
-  const size = compressed(file), counted = first.has(name) || BESIDE.test(name), [, language] = /^texts\/(?:.*\.)?(\w+)\.json$/.exec(name) ?? [];
-  all += size;
-  if (counted) atFirst += size;
+  if (!/\.(html|js|css|json)$/.test(name) || RUNTIME.test(name)) continue;
+  const size = compressed(file), counted = first.has(name) || BESIDE.test(name), [, language] = /^texts\/(?:assistant\.)?([a-z]+)[^/]*\.json$/.exec(name) ?? [];
+  sums.all += size;
+  if (counted) sums.first += size;
   if (language) languages.set(language, (languages.get(language) ?? 0) + size);
+  else if (!name.startsWith('galago/')) sums.own += size;
   console.log(`${name.padEnd(32)} ${String(statSync(file).size).padStart(8)} bytes, ${String(size).padStart(6)} brotli${language ? '  (where chosen)' : counted ? '' : '  (when first shown)'}`);
 }
-atFirst += Math.max(0, ...languages.values());
-const here = relative(process.cwd(), out) || '.';
-console.log(`${'page at its first view'.padEnd(32)} ${String(atFirst).padStart(22)} brotli of ${BUDGET}`);
-console.log(`${'all views and languages'.padEnd(32)} ${String(all).padStart(22)} brotli of ${BUDGET_ALL} (${here})`);
-if (atFirst > BUDGET) fail(`the page's first view is ${atFirst - BUDGET} bytes over its budget`);
-if (all > BUDGET_ALL) fail(`the page is ${all - BUDGET_ALL} bytes over its budget`);
+sums.first += Math.max(0, ...languages.values());
+console.log(`in ${relative(process.cwd(), out) || '.'}:`);
+const names = { first: 'page at its first view', own: 'own files of all views, English', all: 'all views and languages' };
+for (const [key, sum] of Object.entries(sums)) console.log(`${names[key].padEnd(32)} ${String(sum).padStart(22)} brotli of ${BUDGET[key]}`);
+for (const [key, sum] of Object.entries(sums)) if (sum > BUDGET[key]) fail(`${names[key]}: ${sum - BUDGET[key]} bytes over the budget`);

@@ -5,6 +5,8 @@ import english from '../texts/en.json';
 export type Language = 'en' | 'de';
 export const languages: Record<Language, string> = { en: 'English', de: 'Deutsch' };
 type Texts = Record<string, string>;
+/** From the build: the names of the files in texts/. Each is a list in the order of English, null where a text is missing. */
+declare const TEXTS: Partial<Record<Language, string>>;
 
 let texts: Texts = english;
 let language: Language = 'en';
@@ -94,9 +96,10 @@ export async function useLanguage(wanted: string): Promise<void> {
   let fetched: Texts = english;
   if (next !== 'en') {
     try {
-      const response = await fetch(`./texts/${next}.json`);
+      const response = await fetch(`./texts/${TEXTS[next]}.json`);
       if (!response.ok) throw new Error(`the server answered ${response.status}`);
-      fetched = (await response.json()) as Texts;
+      const list = (await response.json()) as (string | null)[];
+      fetched = Object.fromEntries(Object.keys(english).flatMap((key, i) => (list[i] ? [[key, list[i]]] : [])));
     } catch (e) {
       console.warn(`texts/${next}.json could not be fetched: ${e instanceof Error ? e.message : String(e)}`);
       return;

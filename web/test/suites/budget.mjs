@@ -25,15 +25,22 @@ async function traced(page, file, again) {
 
 export const tests = {
   'what is fetched before the first view stands': async (t) => {
-    const page = await t.env.open();
-    await show(page, t.env.url, 'ask');
-    await page.see('button', 'choose pictures');
-    const names = await page.evaluate(() => ['index.html', ...new Set(performance.getEntriesByType('resource').map((e) => e.name).filter((n) => n.startsWith(location.origin)))].map((n) => n.replace(new URL('.', location.href).href, '')));
-    const own = names.filter((n) => !n.startsWith('galago/') && !n.startsWith('samples/'));
-    const bytes = own.reduce((n, name) => n + brotli(path.join(t.env.folder, name.split('?')[0])), 0);
-    t.note('files, bytes (brotli)', [own.length, bytes]);
-    t.below(bytes, 60_000, own.join());
-    t.ok(!names.some((n) => /\.(wasm|gguf)$|worker\.js/.test(n)), `no runtime and no model before they are needed: ${names}`);
+    for (const language of ['de', 'en']) {
+      const page = await t.env.open();
+      await page.first(`localStorage.setItem('galago.settings', '{"language":"${language}"}')`);
+      await show(page, t.env.url, 'ask');
+      await page.until((wanted) => document.documentElement.lang === wanted && navigator.serviceWorker.controller, language, { what: 'the language and the service worker' });
+      const names = await page.evaluate(() => [...new Set(['index.html', 'sw.js', ...performance.getEntriesByType('resource').map((e) => e.name).filter((n) => n.startsWith(location.origin)).map((n) => n.replace(new URL('.', location.href).href, '').split('?')[0])])]);
+      // As in web/build.mjs: the package's element counts, its engine and pictures do not.
+      const counted = names.filter((n) => /\.(html|js|css|json)$/.test(n) && n !== 'galago/index.js');
+      for (const name of ['galago/image-assistant.js', 'app.css', 'main.js']) t.ok(counted.includes(name), `${name} is among ${counted}`);
+      const bytes = counted.reduce((n, name) => n + brotli(path.join(t.env.folder, name)), 0);
+      t.note(`files, bytes (brotli), ${language}`, [counted.length, bytes]);
+      t.below(bytes, 60_000, counted.join());
+      t.equal(counted.filter((n) => n.startsWith('texts/')).length, language === 'en' ? 0 : 2, 'files of texts');
+      t.ok(!names.some((n) => /\.(wasm|gguf)$|worker\.js/.test(n)), `no runtime and no model before they are needed: ${names}`);
+      await page.close();
+    }
   },
 
   'the first contents within a second': {
