@@ -173,8 +173,11 @@ static galago_status read_hf(const weights *w, model_config *m, error *e)
     }
     if ((s = set_rope(c, theta, floor(c->head_dim * factor), sections, e))) return s;
 
-    /* What the files hold decides: a configuration may promise tensors that a re-saved checkpoint has lost. */
-    c->tied_head = !weights_find(w, "lm_head.weight");
+    /* What the files hold decides, since a configuration may promise an MTP layer that a re-saved checkpoint has lost; but a head
+     * that is said to be a matrix of its own must be there: with the embedding in its place the words have no sense. */
+    const json *ties[2] = {json_get(root, "tie_word_embeddings"), json_get(text, "tie_word_embeddings")};
+    bool is_untied = (!json_bool(ties[0], true) || !json_bool(ties[1], true)) && !json_bool(ties[0], false) && !json_bool(ties[1], false);
+    c->tied_head = !is_untied && !weights_find(w, "lm_head.weight");
     if (!weights_find(w, "mtp.fc.weight")) c->n_mtp_layers = 0;
 
     if (vision) {
