@@ -7,6 +7,7 @@ Uses the demo model in models/demo. Needs only Python's standard library. Each c
 "cli: N passed, N failed".
 """
 import base64
+import ctypes
 import http.server
 import json
 import os
@@ -67,6 +68,13 @@ def png(width, height, rows=None):
         return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
     return (b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0)) +
             chunk(b'IDAT', zlib.compress(raw)) + chunk(b'IEND', b''))
+
+
+def without_privileges():
+    """In the child: root too must have the right to a file (CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH are given away for what it executes)."""
+    if os.geteuid() == 0:
+        for capability in (1, 2):
+            ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
 
 
 tmp = tempfile.mkdtemp(prefix='galago-cli-')
@@ -241,8 +249,13 @@ def test_bad_pictures():
     expect(2, ['describe', path('huge.png', bytes(huge))], err='30,?000')
     secret = path('secret.png', PICTURE_BYTES)
     os.chmod(secret, 0)
-    if os.geteuid() != 0:
-        expect(2, ['describe', secret], err='ermission')
+    expect(2, ['describe', secret], err=r'secret\.png.*ermission', preexec_fn=without_privileges)
+    locked = path('locked')
+    os.mkdir(locked, 0o500)
+    expect(2, ['convert', 'demo', os.path.join(locked, 'x.gguf')], err=r'locked/.*ermission', preexec_fn=without_privileges)
+    os.chmod(locked, 0)
+    expect(2, ['run', '-m', os.path.join(locked, 'x.gguf'), '--prompt', 'x'], err=r'locked/.*ermission', preexec_fn=without_privileges)
+    os.chmod(locked, 0o700)
 
 
 def test_sampling():
