@@ -34,7 +34,7 @@ typedef struct head_view {
     uint32_t offset, stride; /* values, not bytes */
 } head_view;
 
-/* Gated delta rule, qwen3_5.md 3.4 to 3.8. */
+/* Gated delta rule, docs/MODEL.md 2.1. */
 typedef struct delta_params {
     uint32_t n_k_heads, n_v_heads; /* Hk, Hv; Hv is a multiple of Hk */
     uint32_t k_head_dim, v_head_dim;

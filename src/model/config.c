@@ -66,7 +66,7 @@ static galago_status read_gguf_fields(const weights *w, const char *prefix, cons
     return GALAGO_OK;
 }
 
-/* inv_freq[j] = theta^(-2j/rotary_dim); axes interleaved T H W (qwen3_5.md 4.1). */
+/* inv_freq[j] = theta^(-2j/rotary_dim); axes interleaved T H W (docs/MODEL.md 2.2). */
 static galago_status set_rope(text_config *c, double theta, double rotary_dim, const double sections[3], error *e)
 {
     if (!(theta > 1 && theta < 1e12)) return fail(e, GALAGO_ERR_FORMAT, "rope theta %g is out of range", theta);

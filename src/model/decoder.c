@@ -70,7 +70,7 @@ static void decoder_layer(session *s, uint32_t il, size_t T, tensor x)
     swiglu_mlp(s, l, T, x);
 }
 
-/* Embedding rows; where a picture stands, its vision rows instead (qwen3_5.md 7). */
+/* Embedding rows; where a picture stands, its vision rows instead (docs/MODEL.md 1). */
 static void embed_and_splice(session *s, size_t T, const layout *l, tensor x)
 {
     embed(s->b, x, s->model->embed, first_values(s->t.ids, T));

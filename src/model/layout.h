@@ -1,4 +1,4 @@
-/* The prompt laid out: image placeholders repeated, 3-D positions of every token (qwen3_5.md 7, 8). */
+/* The prompt laid out: image placeholders repeated, 3-D positions of every token (docs/MODEL.md 2.3). */
 #ifndef MODEL_LAYOUT_H
 #define MODEL_LAYOUT_H
 

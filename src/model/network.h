@@ -28,7 +28,7 @@ typedef struct vision_layer {
     linear qkv, proj, fc1, fc2;
 } vision_layer;
 
-/* Predicts the token after the next (qwen3_5.md 5). Kept for speculative decoding. */
+/* Predicts the token after the next (docs/MODEL.md 4). Kept for speculative decoding. */
 typedef struct mtp_layer {
     linear fc;
     tensor norm_embedding, norm_hidden, norm;

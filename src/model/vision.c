@@ -19,7 +19,7 @@ static void patch_positions(const vision_config *v, image_grid g, int32_t *rows,
                 }
 }
 
-/* One axis of the bilinear, align-corners interpolation of the position table (qwen3_5.md 6.2), in f32 like the reference. */
+/* One axis of the bilinear, align-corners interpolation of the position table (docs/MODEL.md 3), in f32 like the reference. */
 static void corner(uint32_t i, uint32_t n, uint32_t side, int32_t *low, int32_t *high, float *f)
 {
     float x = n > 1 ? (float)i * ((float)(side - 1) / (float)(n - 1)) : 0;

@@ -334,7 +334,7 @@ static galago_status sum_slices(const loader *ld, const weight *const *src, size
     return ok ? GALAGO_OK : cannot_read(src[0], e);
 }
 
-/* The two temporal slices of the patch embedding become one: a still picture shows both the same frame (qwen3_5.md 6.1).
+/* The two temporal slices of the patch embedding become one: a still picture shows both the same frame (docs/MODEL.md 3).
  * A checkpoint has [Dv, 3, 2, ps, ps], a GGUF file two tensors [Dv, 3, ps, ps]. */
 static galago_status load_patch_embed(loader *ld, error *e)
 {

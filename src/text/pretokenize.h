@@ -1,4 +1,4 @@
-/* The pre-tokenizers: where text is cut into pieces before merging (preprocessing_and_prompts.md 5.1). */
+/* The pre-tokenizers: where text is cut into pieces before merging. */
 #ifndef TEXT_PRETOKENIZE_H
 #define TEXT_PRETOKENIZE_H
 

@@ -1,4 +1,4 @@
-/* Chat templates: conversations to prompt pieces (preprocessing_and_prompts.md section 3). */
+/* Chat templates: conversations to prompt pieces (docs/MODEL.md 5). */
 #ifndef TEXT_TEMPLATE_H
 #define TEXT_TEMPLATE_H
 

@@ -13,7 +13,7 @@
 
 /* ---- configurations ---- */
 
-/* qwen3_5.md 1 and 1.1. All three have heads of 256 values, 128-value linear heads, a tied head and a patch
+/* The published sizes (docs/MODEL.md 1). All three have heads of 256 values, 128-value linear heads, a tied head and a patch
  * of 16. */
 /* clang-format off */
 static const struct synthetic_model {

@@ -65,7 +65,7 @@ int main(void)
         for (const json *t = json_get(root, "tensors")->u.list.first; t; t = t->next) check_tensor(w, t);
     weights_close(w);
 
-    /* Parameters of the published model, everything included (qwen3_5.md 1), and what 2B and 4B come to. */
+    /* Parameters of the published model, everything included (docs/MODEL.md 1), and what 2B and 4B come to. */
     const struct {
         const char *name;
         double parameters;
