@@ -26,7 +26,7 @@ int cmd_describe(const options *o)
     cli_session s;
     int status = session_open(o, &s);
     if (status) return status;
-    for (size_t i = 0; i < o->n_args && status != EXIT_INTERRUPTED && status != EXIT_FAULT; i++) {
+    for (size_t i = 0; i < o->n_args && status != EXIT_INTERRUPTED && status != EXIT_FAULT && !ferror(stdout); i++) {
         galago_error e = {0};
         galago_image *image = NULL;
         galago_result r;

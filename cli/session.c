@@ -122,6 +122,11 @@ int session_answer(cli_session *s, const options *o, const char *image, const ga
     galago_error e = {0};
     galago_status status = galago_generate(s->context, messages, n, &p, o->json ? NULL : print_piece, NULL, r, &e);
     progress_clear();
+    if (status == GALAGO_CANCELLED && ferror(stdout)) {
+        error_clear(&e);
+        fail(&e, GALAGO_ERR_IO, "the answer could not be written to standard output");
+        return report(&e);
+    }
     if (status == GALAGO_CANCELLED) {
         if (!o->json) printf("\n");
         return EXIT_INTERRUPTED;
