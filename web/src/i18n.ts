@@ -54,10 +54,11 @@ export function bytes(n: number): string {
   return number(value, { style: 'unit', unit: units[i], unitDisplay: 'short', maximumFractionDigits: i > 0 && value < 10 ? 1 : 0 });
 }
 
-/** "0.4 s", "12 s", "3 min", "1 h 20 min": the signs of these units are the same in all languages that there are texts for. */
+/** "0.4 s", "12 s", "3 min", "1 h 20 min", and "0.1 s" for whatever took less: the signs of these units are the same in all languages
+ * that there are texts for. */
 export function seconds(s: number): string {
   const unit = (value: number, sign: string, digits = 0): string => `${number(value, { maximumFractionDigits: digits })}\u202f${sign}`;
-  if (s < 10) return unit(s, 's', 1);
+  if (s < 10) return unit(s > 0 ? Math.max(0.1, s) : s, 's', 1);
   if (s < 90) return unit(Math.round(s), 's');
   const minutes = Math.round(s / 60);
   if (minutes < 60) return unit(minutes, 'min');

@@ -156,6 +156,6 @@ export class Table {
     const words = row.state === 'failed' ? (row.error ?? '') : row.answer;
     set(answer, row.state === 'running' && words.length > 240 ? `… ${words.slice(-220)}` : words.slice(0, 400));
     set(state, row.made === undefined ? t(`batch.state_${row.state}`) : t('batch.state_edited'));
-    set(time, row.seconds === undefined ? '' : seconds(Math.max(0.1, row.seconds)));
+    set(time, row.seconds === undefined ? '' : seconds(row.seconds));
   }
 }

@@ -16,7 +16,7 @@ test('plurals, numbers and missing keys', async () => {
   console.warn = before;
   assert.equal(warnings.length, 1, 'said once');
   assert.deepEqual([0, 474, 999_499, 999_500, 616e6, 1.75e9].map(bytes), ['0 byte', '474 byte', '999 kB', '1 MB', '616 MB', '1.8 GB']);
-  assert.deepEqual([0.42, 12.4, 89, 100, 3600, 4800].map(seconds), ['0.4\u202fs', '12\u202fs', '89\u202fs', '2\u202fmin', '1\u202fh', '1\u202fh 20\u202fmin']);
+  assert.deepEqual([0, 0.02, 0.42, 12.4, 89, 100, 3600, 4800].map(seconds), ['0\u202fs', '0.1\u202fs', '0.4\u202fs', '12\u202fs', '89\u202fs', '2\u202fmin', '1\u202fh', '1\u202fh 20\u202fmin']);
   assert.equal(preferred(['fr-FR', 'de-AT', 'en']), 'de');
   assert.equal(preferred(['fr']), 'en');
 });
