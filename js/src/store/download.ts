@@ -1,7 +1,7 @@
 // One file from its addresses into a part of the store: several Range requests at once, each taken up again at the byte
 // where it broke, one whole stream where the server knows no ranges.
 import { GalagoError } from '../errors.js';
-import { Refused, Transient, backOff, lengthOf, send, sleep, versionOf, type Answer, type Net } from './http.js';
+import { Refused, Transient, backOff, fromServer, lengthOf, send, sleep, versionOf, type Answer, type Net } from './http.js';
 import { addRange, endOfRange, missingRanges, rangesSize, type Ranges } from './ranges.js';
 import { bytesText } from './space.js';
 import type { FileRecord, Part } from './store.js';
@@ -124,11 +124,13 @@ export class FileDownload {
     this.verifier = new Verifier(stretches, part, this.d.makeHasher);
     this.items = [];
     for (const source of this.sources) {
-      if (source.size < 0) {
-        this.items.push({ source, start: endOfRange(part.ranges, 0), end: Infinity });
+      const end = source.size < 0 ? Infinity : source.start + source.size;
+      if (source.size < 0 || !fromServer(source.url)) {
+        const item: Item = { source, start: endOfRange(part.ranges, source.start), end };
+        if (!fromServer(source.url)) Object.assign(source, { ranged: false, carrier: item });
+        this.items.push(item);
         continue;
       }
-      const end = source.start + source.size;
       const here: Ranges = [];
       addRange(here, 0, source.start);
       for (let i = 0; i < part.ranges.length; i += 2) addRange(here, part.ranges[i]!, part.ranges[i + 1]!);

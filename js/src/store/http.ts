@@ -75,6 +75,10 @@ function retryAfter(response: Response): number {
   return Number.isFinite(ms) ? Math.min(Math.max(ms, 0), 300_000) : 0;
 }
 
+/** Whether a server gives what is at an address. The files of an extension's package (chrome-extension:, moz-extension:)
+ * come from the browser itself, and Chromium answers a Range request for one with status 200 and that range alone. */
+export const fromServer = (url: string): boolean => /^https?:/i.test(url);
+
 const cancelBody = (response: Response) => void response.body?.cancel().catch(() => {});
 
 /** An answer whose body is read through `chunks`, each wait for bytes bounded. */
@@ -225,9 +229,11 @@ export async function probe(net: Net, url: string): Promise<Probe | undefined> {
   return retrying(net, async () => {
     let a: Answer;
     try {
-      a = await send(net, url, { range: 'bytes=0-0' });
+      a = await send(net, url, fromServer(url) ? { range: 'bytes=0-0' } : {});
     } catch (e) {
       if (e instanceof Refused && (e.status === 404 || e.status === 410)) return undefined;
+      // A file that a package does not hold fails as a broken connection would.
+      if (e instanceof Transient && !fromServer(url)) return undefined;
       throw e;
     }
     a.close();

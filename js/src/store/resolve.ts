@@ -143,7 +143,7 @@ async function ggufAt(net: Net, url: URL, o: SourceOptions): Promise<Omit<Resolv
   for (const part of splitParts(baseName(url.pathname))) {
     const at = beside(url, part);
     const p = await probe(net, at.href).catch((e: unknown) => { throw networkError(at.href, e); });
-    if (!p) throw new GalagoError('network', `${at.href}: the server answered 404; check the address`);
+    if (!p) throw new GalagoError('network', `${at.href}: it is not there; check the address`);
     files.push(fileAt(at, nameIn(at), p));
   }
   const names = o.mmproj !== undefined ? [o.mmproj].filter(Boolean) : visionNames(baseName(decodeURIComponent(url.pathname)));

@@ -1,6 +1,6 @@
 // From what a user names to files: hubs, folders, demo, files that the user chose, paths of this machine.
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
@@ -122,6 +122,26 @@ test('resolve', async (t) => {
     closeAll(await obtain(r, { ...options, pieceSize: 1 << 20 }));
     hub.addFault({ match: '/plain/', status: 500, times: 999 });
     assert.equal((await resolve('demo', { ...options, demoUrl: `${hub.url}/plain/models/` })).total, demoSize, 'without a network');
+  });
+
+  // As Chromium does: a Range request is answered with status 200 and that range alone, without a size; what is not there fails.
+  await t.test('the demo model in the package of an extension', async () => {
+    const asked = [];
+    const fetch = async (address, { headers }) => {
+      const file = path.join(demoFolder, path.basename(new URL(address).pathname));
+      asked.push(path.basename(file));
+      if (!existsSync(file)) throw new TypeError('Failed to fetch');
+      const bytes = readFileSync(file), range = /^bytes=(\d+)-(\d+)$/.exec(new Headers(headers).get('range') ?? '');
+      return new Response(range ? bytes.subarray(Number(range[1]), Number(range[2]) + 1) : bytes);
+    };
+    const o = { ...options, fetch, pieceSize: 1 << 20 };
+    const r = await resolve('demo', { ...o, demoUrl: 'chrome-extension://abcdefghijklmnop/models/' });
+    const readers = await obtain(r, o);
+    for (const name of ['demo.gguf', 'mmproj-demo.gguf']) assert.ok(contentOf(readers.get(name)).equals(readFileSync(path.join(demoFolder, name))), name);
+    closeAll(readers);
+    asked.length = 0;
+    await assert.rejects(resolve('demo', { ...o, demoUrl: 'chrome-extension://abcdefghijklmnop/elsewhere/', mmproj: 'none.gguf' }), (e) => e.code === 'network' && /none\.gguf/.test(e.message));
+    assert.deepEqual(asked, ['demo.gguf', 'none.gguf'], 'what is not there was asked for again');
   });
 
   await t.test('the demo model on the disk is opened where it is', async () => {
