@@ -155,7 +155,7 @@ static void test_lost_in_an_answer(void)
         galago_model_close(m);
         return;
     }
-    const galago_message hello = {.role = GALAGO_ROLE_USER, .text = "Hi"};
+    const galago_message hello = {.role = GALAGO_ROLE_USER, .text = "Tell me a story."};
     const galago_generate_params p = {.max_tokens = 64, .ignore_eos = true};
     galago_status s = galago_generate(c, &hello, 1, &p, lose_at_third, NULL, NULL, &e);
     CHECK(s == GALAGO_ERR_DEVICE_LOST && strstr(e.message, "lost"), "an answer: status %d, %s", (int)s, e.message);

@@ -62,7 +62,7 @@ const status = (popup) => popup.textContent('#status');
 const badge = (tab) => worker.evaluate((tabId) => chrome.action.getBadgeText({ tabId }), tab);
 const save = (changes) => worker.evaluate((c) => chrome.storage.local.set(c), changes);
 
-async function until(condition, what, t, popup, ms = 300000) {
+async function until(condition, what, t, popup, ms = 100000) {
   for (const end = Date.now() + ms; Date.now() < end; await new Promise((r) => setTimeout(r, 100))) if (await condition()) return;
   t.fail(`${what}: not within ${ms / 1000} s; the window says ${JSON.stringify(popup ? await popup.evaluate(() => document.body.innerText) : '')}; ${complaints.join(' | ')}`);
 }
@@ -108,7 +108,7 @@ export const tests = {
       await until(async () => (await alts(page, 'data', 'vector', 'private')).every(Boolean), 'the texts', t, popup);
       const [data, vector, own] = await alts(page, 'data', 'vector', 'private');
       t.equal([data, own], [words(t, 2), words(t, 1)]);
-      t.match(vector, /red circle/i);
+      t.match(vector, /green circle/i);
       await page.close();
       await popup.close();
     },

@@ -3,10 +3,10 @@ import { createServer } from 'node:http';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { root } from '../harness/server.mjs';
+import { svg } from '../suites/lib.mjs';
 
 const png = (n) => readFileSync(path.join(root, `models/demo/samples/shapes-${n}.png`));
 const size = 'width="200" height="200"';
-const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="256" height="256"><rect width="256" height="256" fill="#eee"/><circle cx="72" cy="128" r="40" fill="#d22"/><rect x="148" y="92" width="72" height="72" fill="#22c"/></svg>';
 
 /** `other`: the address of the second server. */
 const pages = (other) => ({

@@ -22,6 +22,9 @@ export const sample = (n) => `models/demo/samples/shapes-${n}.png`;
 export const url = (env, path) => `${env.origin}/${path}`;
 export const bytes = async (env, path) => new Uint8Array(await (await fetch(url(env, path))).arrayBuffer());
 
+/** A vector picture: a green circle and a blue square. (A red circle is a stop sign to some.) */
+export const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="256" height="256"><rect width="256" height="256" fill="#eee"/><circle cx="72" cy="128" r="40" fill="#2a2"/><rect x="148" y="92" width="72" height="72" fill="#22c"/></svg>';
+
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Waits for a condition and gives its value; the time limit ends what hangs, and judges nothing. */
