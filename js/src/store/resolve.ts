@@ -4,7 +4,7 @@ import { openStore } from './choose.js';
 import { nodeModules, type NodeModules } from './folder.js';
 import { baseName, chooseText, chooseVision, isText, isVision, splitParts, visionNames } from './gguf_names.js';
 import { fileUrl, hubAddress, hubBase, hubId, listFiles, type HubFile, type HubId } from './hub.js';
-import { Transient, netOf, networkError, probe, retrying, send, type Net, type Probe } from './http.js';
+import { Transient, fromServer, netOf, networkError, probe, retrying, send, type Net, type Probe } from './http.js';
 import { findModel } from './models.js';
 import { completeRecord, storedKey } from './obtain.js';
 import { filePath, folderFiles, pathOf } from './disk.js';
@@ -143,7 +143,7 @@ async function ggufAt(net: Net, url: URL, o: SourceOptions): Promise<Omit<Resolv
   for (const part of splitParts(baseName(url.pathname))) {
     const at = beside(url, part);
     const p = await probe(net, at.href).catch((e: unknown) => { throw networkError(at.href, e); });
-    if (!p) throw new GalagoError('network', `${at.href}: it is not there; check the address`);
+    if (!p) throw new GalagoError('network', `${at.href}: ${fromServer(at.href) ? 'the server answered 404' : 'it is not there'}; check the address`);
     files.push(fileAt(at, nameIn(at), p));
   }
   const names = o.mmproj !== undefined ? [o.mmproj].filter(Boolean) : visionNames(baseName(decodeURIComponent(url.pathname)));
