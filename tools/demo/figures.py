@@ -70,7 +70,7 @@ def mean_change(pairs):
     return interval(sum(points) / len(points), sum(means) / len(means))
 
 
-def collect(bench, models, ship, scores, how, ahead):
+def collect(bench, models, ship, scores, how):
     seen = json.loads(measure.call(bench.galago, 'inspect', '--json', models[ship]))
     found = {'shipped': ship, **how, 'config': seen['config'], 'parameters': sum(math.prod(t['shape']) for t in seen['tensors']), 'formats': {}}
     for m, path in models.items():
@@ -81,8 +81,6 @@ def collect(bench, models, ship, scores, how, ahead):
             sets[name] = {**top, 'tasks': [t for t in result['tasks']] if len(result['tasks']) > 1 else []}
         found['formats'][m] = {'text_bytes': os.path.getsize(path), 'vision_bytes': os.path.getsize(vision), 'sets': sets}
     found['digest'] = measure.digest(models[ship], measure.beside(models[ship]))
-    if ahead:
-        found['ahead'] = ahead
     return found
 
 
