@@ -87,7 +87,9 @@ def make_assets(folder):
     def disc(colour, side):
         middle = (side - 1) / 2
         return b''.join(bytes((*rgb[colour], 255 if (x - middle) ** 2 + (y - middle) ** 2 < middle ** 2 + 1 else 0)) for y in range(side) for x in range(side))
-    head = b'GALSPR1\0' + struct.pack('<4I', STYLES, len(things), SIDE, HELD_OUT_STYLES) + b'\1' * (STYLES * len(things))
+    # The second style draws every other thing.
+    has = bytes(style != 1 or i % 2 == 0 for style in range(STYLES) for i in range(len(things)))
+    head = b'GALSPR1\0' + struct.pack('<4I', STYLES, len(things), SIDE, HELD_OUT_STYLES) + has
     with open(os.path.join(folder, 'sprites.bin'), 'wb') as f:
         f.write(head + b'\0' * (-len(head) % 4096))
         for _ in range(STYLES):
@@ -246,6 +248,17 @@ def test_charts(lib, assets):
     check(read > 300, 'few values were asked for')
 
 
+def test_styles(lib, assets, things):
+    """In training a style comes as often as it has drawings, and draws nothing else."""
+    generator, count, names = data.Generator(lib, assets, data.TRAIN), collections.Counter(), [t[0] for t in things]
+    for i in range(600):
+        _, _, marks = drawn(generator, 9, i, data.SCENES)
+        count[generator.style] += 1
+        there = {cell[data.SPRITE] - 1 for cell in cells(marks) if cell[data.SPRITE]}
+        check(generator.style != 1 or all(k % 2 == 0 for k in there), f'picture {i}: style 1 lacks one of {[names[k] for k in there]}')
+    check(1.5 < count[0] / count[1] < 2.7, f'styles with 24 and 12 drawings came {count} times')
+
+
 def test_left_out():
     """A word that is left out gives way to one of its own side; all others keep theirs."""
     words = [f'word{i}' for i in range(400)]
@@ -276,6 +289,7 @@ def main():
             test_text(lib, assets)
             test_things(lib, assets, things)
             test_charts(lib, assets)
+            test_styles(lib, assets, things)
     print(f'generator of pictures: {passed} passed, {failed} failed')
     return 1 if failed or not passed else 0
 

@@ -8,7 +8,14 @@
 #include FT_FREETYPE_H
 #include <stddef.h>
 
-enum { MAX_FONTS = 1024, MAX_WORDS = 200000, MAX_SPRITES = 256, MAX_TEXT = 160, MOST_BOXES = 160 };
+enum {
+    MAX_FONTS = 1024,
+    MAX_WORDS = 200000,
+    MAX_SPRITES = 256,
+    MAX_STYLES = 48,
+    MAX_TEXT = 160,
+    MOST_BOXES = 160
+};
 
 typedef struct rgb {
     double r, g, b;
@@ -47,7 +54,8 @@ struct pictures {
     size_t sprite_map_size;
     const uint8_t *sprite_has, *sprite_pixels;
     int n_sprites, n_styles, n_held_out, side;
-    bool coloured[16]; /* styles that have colours */
+    bool coloured[MAX_STYLES]; /* styles that have colours */
+    int drawings[MAX_STYLES];  /* how many names a style has */
     uint64_t rng;
     pictures_split split;
     double level;
@@ -156,13 +164,15 @@ void mark_sprite(const pictures_image *im, double x, double y, int sprite, int c
 /* ---- sprites.c ---- */
 bool sprites_open(pictures *p, const char *assets);
 void sprites_close(pictures *p);
-/* A style of this split, and whether it has the name. */
+/* A style of this split, in training as often as it has drawings, and whether it has the name. */
 int sprite_style(pictures *p);
 bool sprite_there(const pictures *p, int style, int name);
 bool sprite_has_colour(const pictures *p, int style, int name);
 /* Draws with its middle at (x, y), `size` pixels wide. */
 typedef struct look {
-    double turn, hue[3], grey, outline;
+    double turn, hue[3], grey;
+    double outline, border; /* dark along the drawing's edge, white around it: shares of its size */
+    double wide, high;      /* 1 and less, so that it stays in its square */
     bool mirrored;
 } look;
 look plain_look(void);

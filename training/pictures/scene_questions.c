@@ -23,11 +23,12 @@ int count_of(const scene *s, int name)
     return 0;
 }
 
-/* One that is not in the scene; most often of the same kind as one that is. */
+/* One that is not in the scene; most often of the same kind as one that is. In training also one that the
+ * style lacks, or a style with few drawings would tell what cannot be asked. */
 int absent_name(pictures *p, const scene *s, int style)
 {
     for (int tries = 0;; tries++) {
-        int i = any_name(p, style);
+        int i = p->split == PICTURES_TRAIN ? below(p, p->n_sprites) : any_name(p, style);
         bool alike = false;
         for (int k = 0; k < s->n_kinds; k++) alike |= alike_names(p, i, s->kinds[k]);
         if (alike) continue;

@@ -39,9 +39,12 @@ static bool has_colours(const pictures *p, int style)
 {
     const uint8_t *q = p->sprite_pixels + (size_t)(style * p->n_sprites) * bytes_each(p->side);
     long sum = 0, n = 0;
-    for (int i = 0; i < 20; i++, q += bytes_each(p->side))
+    for (int i = 0, seen = 0; i < p->n_sprites && seen < 20; i++, q += bytes_each(p->side)) {
+        if (!sprite_there(p, style, i)) continue;
+        seen++;
         for (int k = 0; k < 4 * p->side * p->side; k += 4)
             if (q[k + 3] > 128) sum += abs(q[k] - q[k + 1]) + abs(q[k + 1] - q[k + 2]), n++;
+    }
     return n && sum > 10 * n;
 }
 
@@ -68,10 +71,13 @@ bool sprites_open(pictures *p, const char *assets)
     size_t n = (size_t)head[0] * head[1], at = (24 + n + 4095) / 4096 * 4096;
     p->sprite_has = p->sprite_map + 24;
     p->sprite_pixels = p->sprite_map + at;
-    if (memcmp(p->sprite_map, "GALSPR1", 8) || p->n_sprites >= MAX_SPRITES || p->n_styles > 16 ||
+    if (memcmp(p->sprite_map, "GALSPR1", 8) || p->n_sprites >= MAX_SPRITES || p->n_styles > MAX_STYLES ||
         p->n_held_out >= p->n_styles || at + n * bytes_each(p->side) != p->sprite_map_size || !names_open(p))
         return false;
-    for (int i = 0; i < p->n_styles; i++) p->coloured[i] = has_colours(p, i);
+    for (int i = 0; i < p->n_styles; i++) {
+        p->coloured[i] = has_colours(p, i);
+        for (int k = 0; k < p->n_sprites; k++) p->drawings[i] += sprite_there(p, i, k);
+    }
     return true;
 }
 
@@ -83,8 +89,11 @@ void sprites_close(pictures *p)
 
 int sprite_style(pictures *p)
 {
-    int n = p->n_styles - p->n_held_out;
-    return p->split == PICTURES_TRAIN ? below(p, n) : n + below(p, p->n_held_out);
+    int n = p->n_styles - p->n_held_out, all = 0, style = 0;
+    if (p->split == PICTURES_HELD_OUT) return n + below(p, p->n_held_out);
+    for (int i = 0; i < n; i++) all += p->drawings[i];
+    for (int k = below(p, all); k >= p->drawings[style]; style++) k -= p->drawings[style];
+    return style;
 }
 
 bool sprite_there(const pictures *p, int style, int name)
@@ -123,9 +132,10 @@ bool sprite_has_colour(const pictures *p, int style, int name)
     return wanted >= 0 && 5 * there > 2 * all;
 }
 
-look plain_look(void) { return (look){.hue = {1, 1, 1}}; }
+look plain_look(void) { return (look){.hue = {1, 1, 1}, .wide = 1, .high = 1}; }
 
-/* What makes few styles into many: other balance of colours, none, an outline. */
+/* What makes few styles into many: other balance of colours, none, an outline, the border of a sticker, other
+ * proportions. */
 look any_look(pictures *p)
 {
     look l = plain_look();
@@ -135,7 +145,15 @@ look any_look(pictures *p)
     if (chance(p, 0.5))
         for (int i = 0; i < 3; i++) l.hue[i] = uniform(p, 0.8, 1.2);
     if (chance(p, 0.12)) l.grey = uniform(p, 0.3, 1);
-    if (chance(p, 0.2)) l.outline = uniform(p, 0.02, 0.05);
+    if (chance(p, 0.2))
+        l.outline = uniform(p, 0.02, 0.05);
+    else if (chance(p, 0.06))
+        l.border = uniform(p, 0.03, 0.07);
+    if (chance(p, 0.4)) {
+        double *narrow = chance(p, 0.5) ? &l.wide : &l.high;
+        *narrow = uniform(p, 0.82, 1);
+    }
+    l.wide *= 1 - 2 * l.border, l.high *= 1 - 2 * l.border;
     return l;
 }
 
@@ -155,6 +173,19 @@ static void sample(const uint8_t *q, int side, double u, double v, double out[4]
         }
 }
 
+/* The most alpha within a distance. */
+static double alpha_near(const uint8_t *q, int side, double u, double v, double distance)
+{
+    static const double ways[8][2] = {{1, 0},  {0.7, 0.7},   {0, 1},  {-0.7, 0.7},
+                                      {-1, 0}, {-0.7, -0.7}, {0, -1}, {0.7, -0.7}};
+    double most = 0, d[4];
+    for (int k = 0; k < 8 && most < 0.99; k++) {
+        sample(q, side, u + ways[k][0] * distance, v + ways[k][1] * distance, d);
+        most = fmax(most, d[3]);
+    }
+    return most;
+}
+
 void sprite_draw(const pictures *p, pictures_image *im, int style, int name, double x, double y, double size,
                  const look *l)
 {
@@ -163,17 +194,19 @@ void sprite_draw(const pictures *p, pictures_image *im, int style, int name, dou
     for (int level = 0; level < 2 && size < 0.75 * side; level++) q += 4 * side * side, side /= 2;
     double ct = cos(l->turn) * side / size, st = sin(l->turn) * side / size,
            reach = 0.5 * size * (fabs(cos(l->turn)) + fabs(sin(l->turn)));
-    double ring = l->outline * side;
+    double ring = l->outline * side, border = l->border * side;
     int x0 = (int)fmax(0, x - reach - 2), x1 = (int)fmin(im->width - 1, x + reach + 2);
     int y0 = (int)fmax(0, y - reach - 2), y1 = (int)fmin(im->height - 1, y + reach + 2);
     for (int j = y0; j <= y1; j++)
         for (int i = x0; i <= x1; i++) {
             double dx = i + 0.5 - x, dy = j + 0.5 - y, c[4];
-            double u = dx * ct + dy * st, v = dy * ct - dx * st;
+            double u = (dx * ct + dy * st) / l->wide, v = (dy * ct - dx * st) / l->high;
             if (l->mirrored) u = -u;
             u += side / 2.0 - 0.5, v += side / 2.0 - 0.5;
-            if (u < -1 || v < -1 || u > side || v > side) continue;
+            if (u < -1 - border || v < -1 - border || u > side + border || v > side + border) continue;
             sample(q, side, u, v, c);
+            if (border > 0 && c[3] < 0.996)
+                put(im, i, j, (rgb){250, 250, 250}, alpha_near(q, side, u, v, border));
             if (c[3] > 0.004) {
                 rgb k = {c[0] / c[3], c[1] / c[3], c[2] / c[3]};
                 double g = luma(k);
