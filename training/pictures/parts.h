@@ -55,7 +55,7 @@ struct pictures {
     const uint8_t *sprite_has, *sprite_pixels;
     int n_sprites, n_styles, n_held_out, side;
     bool coloured[MAX_STYLES]; /* styles that have colours */
-    int drawings[MAX_STYLES];  /* how many names a style has */
+    int share[MAX_STYLES];     /* how often training takes a style, in relation to others */
     uint64_t rng;
     pictures_split split;
     double level;
@@ -164,7 +164,7 @@ void mark_sprite(const pictures_image *im, double x, double y, int sprite, int c
 /* ---- sprites.c ---- */
 bool sprites_open(pictures *p, const char *assets);
 void sprites_close(pictures *p);
-/* A style of this split, in training as often as it has drawings, and whether it has the name. */
+/* A style of this split, in training as often as its drawings are to come, and whether it has the name. */
 int sprite_style(pictures *p);
 bool sprite_there(const pictures *p, int style, int name);
 bool sprite_has_colour(const pictures *p, int style, int name);
@@ -173,6 +173,7 @@ typedef struct look {
     double turn, hue[3], grey;
     double outline, border; /* dark along the drawing's edge, white around it: shares of its size */
     double wide, high;      /* 1 and less, so that it stays in its square */
+    int swap;               /* of the channels, 1 to 5 */
     bool mirrored;
 } look;
 look plain_look(void);

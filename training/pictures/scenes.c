@@ -134,6 +134,13 @@ static void ask_again(pictures *p, const void *what, pictures_item *out)
         ask_scene(p, what, out);
 }
 
+/* Whether a thing is the same in any colour: a shirt is, an apple is not. */
+static bool any_coloured(const sprite_name *name)
+{
+    return name->colour < 0 && (!strcmp(name->kind, "object") || !strcmp(name->kind, "vehicle") ||
+                                !strcmp(name->kind, "animal") || !strcmp(name->kind, "place"));
+}
+
 void make_scene(pictures *p, pictures_image *im, pictures_item *out)
 {
     scene s = {.n = 1, .across = 1, .down = 1};
@@ -154,6 +161,7 @@ void make_scene(pictures *p, pictures_image *im, pictures_item *out)
     for (int i = 0; i < s.n; i++) {
         thing *t = &s.t[i];
         look own = l;
+        if (!any_coloured(&p->sprites[t->name])) own.swap = 0;
         if (s.n > 1 && chance(p, 0.3)) own.turn = uniform(p, -0.2, 0.2);
         double reach = 0.5 * t->size * (fabs(cos(own.turn)) + fabs(sin(own.turn))); /* corners stay within */
         t->x = 2 * reach < im->width ? clamp(t->x, reach, im->width - reach) : im->width / 2.0;

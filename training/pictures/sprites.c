@@ -76,7 +76,7 @@ bool sprites_open(pictures *p, const char *assets)
         return false;
     for (int i = 0; i < p->n_styles; i++) {
         p->coloured[i] = has_colours(p, i);
-        for (int k = 0; k < p->n_sprites; k++) p->drawings[i] += sprite_there(p, i, k);
+        for (int k = 0; k < p->n_sprites; k++) p->share[i] += p->sprite_has[i * p->n_sprites + k];
     }
     return true;
 }
@@ -91,8 +91,8 @@ int sprite_style(pictures *p)
 {
     int n = p->n_styles - p->n_held_out, all = 0, style = 0;
     if (p->split == PICTURES_HELD_OUT) return n + below(p, p->n_held_out);
-    for (int i = 0; i < n; i++) all += p->drawings[i];
-    for (int k = below(p, all); k >= p->drawings[style]; style++) k -= p->drawings[style];
+    for (int i = 0; i < n; i++) all += p->share[i];
+    for (int k = below(p, all); k >= p->share[style]; style++) k -= p->share[style];
     return style;
 }
 
@@ -134,8 +134,8 @@ bool sprite_has_colour(const pictures *p, int style, int name)
 
 look plain_look(void) { return (look){.hue = {1, 1, 1}, .wide = 1, .high = 1}; }
 
-/* What makes few styles into many: other balance of colours, none, an outline, the border of a sticker, other
- * proportions. */
+/* What makes few styles into many: other balance of colours, others, none, an outline, the border of a
+ * sticker, other proportions. */
 look any_look(pictures *p)
 {
     look l = plain_look();
@@ -145,6 +145,7 @@ look any_look(pictures *p)
     if (chance(p, 0.5))
         for (int i = 0; i < 3; i++) l.hue[i] = uniform(p, 0.8, 1.2);
     if (chance(p, 0.12)) l.grey = uniform(p, 0.3, 1);
+    if (chance(p, 0.1)) l.swap = 1 + below(p, 5);
     if (chance(p, 0.2))
         l.outline = uniform(p, 0.02, 0.05);
     else if (chance(p, 0.06))
@@ -189,6 +190,7 @@ static double alpha_near(const uint8_t *q, int side, double u, double v, double 
 void sprite_draw(const pictures *p, pictures_image *im, int style, int name, double x, double y, double size,
                  const look *l)
 {
+    static const int orders[6][3] = {{0, 1, 2}, {1, 2, 0}, {2, 0, 1}, {0, 2, 1}, {2, 1, 0}, {1, 0, 2}};
     const uint8_t *q = p->sprite_pixels + (size_t)(style * p->n_sprites + name) * bytes_each(p->side);
     int side = p->side;
     for (int level = 0; level < 2 && size < 0.75 * side; level++) q += 4 * side * side, side /= 2;
@@ -208,7 +210,8 @@ void sprite_draw(const pictures *p, pictures_image *im, int style, int name, dou
             if (border > 0 && c[3] < 0.996)
                 put(im, i, j, (rgb){250, 250, 250}, alpha_near(q, side, u, v, border));
             if (c[3] > 0.004) {
-                rgb k = {c[0] / c[3], c[1] / c[3], c[2] / c[3]};
+                const int *from = orders[l->swap];
+                rgb k = {c[from[0]] / c[3], c[from[1]] / c[3], c[from[2]] / c[3]};
                 double g = luma(k);
                 k.r = clamp((k.r + (g - k.r) * l->grey) * l->hue[0], 0, 255);
                 k.g = clamp((k.g + (g - k.g) * l->grey) * l->hue[1], 0, 255);
