@@ -219,7 +219,7 @@ STYLES = {style: (lambda d, row, style=style: render(d.svg(style, row))) for sty
     'streamline-emojis', 'streamline-emojis second', 'streamline-ultimate-color', 'streamline-freehand-color')}
 STYLES['assorted'] = assorted
 STYLES['noto-emoji'] = lambda d, row: None if row[0] in TOLD_BY_COLOUR else render(d.glyph(400, row))
-STYLES |= {f'{style} toned': (lambda d, row, style=style: render(d.toned(style, row))) for style in ('ph', 'streamline-plump-color', 'mdi', 'game-icons', 'fa6-solid')}
+STYLES |= {f'{style} toned': (lambda d, row, style=style: render(d.toned(style, row))) for style in ('ph', 'streamline-plump-color', 'mdi', 'game-icons', 'game-icons second', 'fa6-solid')}
 STYLES |= {f'{style} toned': (lambda d, row, style=style: outlined(d, style, row)) for style in ('icon-park', 'hugeicons', 'lucide')}
 STYLES |= {f'{style} stroked': (lambda d, row, style=style, width=width: (svg := d.svg(style, row)) and render(restyle.stroked(svg, width)))
            for style, width in (('noto', 0.02), ('noto-v1', 0.028), ('fluent-emoji-flat', 0.026), ('fxemoji', 0.02), ('emojione', 0.015))}
@@ -228,8 +228,8 @@ STYLES['streamline-emojis unlined'] = lambda d, row: None if row[0] in TOLD_BY_S
 STYLES['noto flat'] = lambda d, row: restyled(restyle.flat, square(render(d.svg('noto', row))), most=4)
 STYLES['fluent-emoji flat'] = lambda d, row: restyled(restyle.flat, square(render(d.svg('fluent-emoji', row))), most=5)
 STYLES['fluent-emoji-flat lines'] = lambda d, row: None if row[0] in TOLD_BY_COLOUR else restyled(
-    restyle.outlined, square(render(d.svg('fluent-emoji-flat', row))), most=6, width=0.024, apart=20, fill=0)
-STYLES['emojione tinted lines'] = lambda d, row: restyled(restyle.outlined, square(render(d.svg('emojione', row))), most=6, width=0.02, apart=22, fill=0.45)
+    restyle.lines, square(render(d.svg('fluent-emoji-flat', row))), width=0.024, apart=20)
+STYLES['emojione tinted lines'] = lambda d, row: restyled(restyle.lines, square(render(d.svg('emojione', row))), width=0.02, apart=22, fill=0.45)
 
 
 def fitted(im, side):

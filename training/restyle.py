@@ -1,5 +1,5 @@
-"""Other ways to draw the same thing: few flat colours, outlines, lines alone, lines that are filled. Works on RGBA pictures (u8 arrays, straight alpha)
-of one drawing, square, with the drawing to their edges; sprites.py says which sets are drawn how."""
+"""Other ways to draw the same thing: few flat colours, strokes around areas, lines alone, lines that are filled. Works on RGBA pictures (u8
+arrays, straight alpha), square, with the drawing to their edges, or on the text of an SVG; drawings.py says which sets are drawn how."""
 import re
 
 import numpy as np
@@ -59,7 +59,7 @@ def covered(rgb, alpha):
     return np.concatenate((rgb.clip(0, 255), 255 * alpha.clip(0, 1)[..., None]), -1).round().astype(np.uint8)
 
 
-def flat(a, most=5):
+def flat(a, most):
     """Few colours, no gradients."""
     which, colours = areas(a, most)
     return covered(np.stack([ndimage.gaussian_filter(colours[which][..., i], 0.7) for i in range(3)], -1), a[..., 3] / 255)
@@ -76,33 +76,31 @@ def edges(which, colours, inside, width, apart):
     return (width * len(inside) / 2 + 0.5 - away).clip(0, 1)
 
 
-def outlined(a, most=5, width=0.028, apart=26, ink=INK, fill=1.0):
-    """Flat colours with a dark stroke around each; fill 0 leaves white paper between the strokes, and in between is a tint."""
+def lines(a, width, apart, fill=0.0, most=6):
+    """Dark strokes around the drawing and where its colours meet, on white paper; what is dark stays so. `fill`: how much of the colours is left."""
     a = padded(a)
     which, colours = areas(a, most)
     inside = ndimage.gaussian_filter((a[..., 3] > 127).astype(np.float32), 0.005 * len(a)) > 0.5
     stroke = edges(which, colours, inside, width, apart)
-    paint = 255 + (colours - 255) * fill
-    # What is as dark as the strokes stays.
-    paint = np.where(lab(colours)[:, :1] < 22, colours if fill == 1 else ink, paint)[which]
+    paint = np.where(lab(colours)[:, :1] < 22, INK, 255 + (colours - 255) * fill)[which]
     soft = ndimage.gaussian_filter(inside.astype(np.float32), 0.7)
-    return covered(paint + (ink - paint) * stroke[..., None], np.maximum(stroke, soft * inside))
+    return covered(paint + (INK - paint) * stroke[..., None], np.maximum(stroke, soft * inside))
 
 
 def enclosed(a):
-    """A drawing in lines: (how much ink each pixel has, the areas that lines enclose or that are white, numbered from 1, how many)."""
+    """A drawing in lines: (how much ink each pixel has, the areas that lines enclose or that are white, numbered)."""
     ink = a[..., 3] / 255 * (1 - a[..., :3].max(-1) / 255)
     white = (a[..., 3] > 127) & (ink < 0.5)
     clear = ink < 0.5
-    numbers, n = ndimage.label(clear)
+    numbers, _ = ndimage.label(clear)
     rim = np.unique(np.concatenate((numbers[0], numbers[-1], numbers[:, 0], numbers[:, -1])))
     numbers[np.isin(numbers, rim) & ~white] = 0
-    return ink, numbers, n
+    return ink, numbers
 
 
 def papered(a, colour):
     """A drawing in lines with one colour in all that they enclose."""
-    ink, numbers, _ = enclosed(a)
+    ink, numbers = enclosed(a)
     paint = np.broadcast_to(np.asarray(colour, np.float32), a.shape[:2] + (3,))
     cover = ndimage.gaussian_filter(ndimage.binary_dilation(numbers > 0, iterations=2).astype(np.float32), 0.7)
     return covered(paint + (a[..., :3] - paint) * ink[..., None], np.maximum(cover, a[..., 3] / 255))
@@ -112,7 +110,7 @@ def filled(a, guide, most=6, solid=0.04):
     """A drawing in lines of the same outlines as `guide`, each enclosed area in the colour that the guide mostly has there. Black areas that are
     thicker than strokes take its colours too."""
     a, guide = padded(a), padded(guide)
-    ink, numbers, n = enclosed(a)
+    ink, numbers = enclosed(a)
     which, colours = areas(guide, most)
     which[guide[..., 3] < 128] = -1
     size = len(a)

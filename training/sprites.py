@@ -19,8 +19,8 @@ SIDE = 96
 TRAIN = ('noto', 'noto-v1', 'fluent-emoji', 'fluent-emoji-flat', 'fluent-emoji-high-contrast', 'fxemoji', 'emojione', 'emojione-monotone',
          'noto-emoji', 'streamline-emojis', 'streamline-emojis second', 'streamline-ultimate-color', 'streamline-freehand-color',
          'assorted', 'icon-park toned', 'ph toned', 'hugeicons toned', 'lucide toned', 'streamline-plump-color toned', 'mdi toned',
-         'game-icons toned', 'fa6-solid toned', 'noto stroked',
-         'noto-v1 stroked', 'fluent-emoji-flat stroked', 'fxemoji stroked', 'emojione stroked', 'noto-emoji 300 filled', 'noto-emoji 700 filled',
+         'game-icons toned', 'game-icons second toned', 'fa6-solid toned', 'noto stroked', 'noto-v1 stroked',
+         'fluent-emoji-flat stroked', 'fxemoji stroked', 'emojione stroked', 'noto-emoji 300 filled', 'noto-emoji 700 filled',
          'noto flat', 'fluent-emoji flat', 'streamline-emojis unlined', 'fluent-emoji-flat lines', 'emojione tinted lines')
 HELD_OUT = ('twemoji', 'openmoji')
 # Sets with shapes of their own are few, and it is other shapes that a model takes for other things: twice as often.
