@@ -106,6 +106,9 @@ void ask_document(pictures *p, const document *d, pictures_item *out)
     static const char *const kinds[] = {"receipt", "invoice", "form", "business card", "ticket",
                                         "label",   "table",   "sign", "code",          "dialog"};
     double u = uniform(p, 0, 1);
+    /* Training asks more for what is learnt slowly: several fields as JSON, rows. */
+    bool training = p->split == PICTURES_TRAIN;
+    if (training && d->n_fields > 1 && chance(p, 0.08)) u = 0;
     if (p->whole) {
         ask_whole(p, d, out);
     } else if (u < 0.15 && d->n_fields > 1) {
@@ -132,7 +135,7 @@ void ask_document(pictures *p, const document *d, pictures_item *out)
         for (int i = 0; i < 3; i++) others[i] = d->f[(k + 1 + below(p, d->n_fields - 1)) % d->n_fields].value;
         snprintf(q, sizeof q, "What is %s?", f->subject);
         reply_choice(p, out, q, f->value, others, 1 + below(p, 3), true);
-    } else if (d->n_rows && (chance(p, 0.4) || !d->n_fields)) {
+    } else if (d->n_rows && (chance(p, training ? 0.6 : 0.4) || !d->n_fields)) {
         ask_rows(p, d, out);
     } else if (d->n_fields) {
         /* The total and the date are asked for more often than the rest. */
