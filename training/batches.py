@@ -33,6 +33,7 @@ TOWER = {data.READING: 0.25, data.SHAPES: 0.06, data.SCENES: 0.16, data.PARAGRAP
 LONG = (data.PARAGRAPHS, data.PAGES)  # families whose answers are whole texts
 # Questions about one picture in training: its tokens are most of the cost, a question with its answer comes on top.
 QUESTIONS = {data.SHAPES: 4, data.SCENES: 4, data.DOCUMENTS: 7, data.CHARTS: 8}
+TURN = 50  # tokens of a question with its answer, on average: the last questions of a picture that would take more are left out
 READING_PLACES = 64  # places of a cell's first character that the marks' head tells apart
 
 
@@ -152,7 +153,11 @@ def make_batch(generator, text, task, H, W, size, seed, index, most=1):
             continue
         damage[i] = generator.damage
         items.append((*asked[0][:2], data.plain(asked[0][2])))
-        row, where = text.conversation(turns, n_image, rng.random(len(turns)) < 0.5)
+        bare = rng.random(len(turns)) < 0.5
+        row, where = text.conversation(turns, n_image, bare)
+        while len(turns) > 1 and len(row) > n_image + TURN * most:  # all rows of a batch are filled up to the longest
+            turns.pop()
+            row, where = text.conversation(turns, n_image, bare)
         rows.append(row)
         spans.append(where)
     T = rounded(max(map(len, rows)), 8)
@@ -179,7 +184,7 @@ def make_batch(generator, text, task, H, W, size, seed, index, most=1):
 def batch_size(task, H, W, tokens):
     """Pictures of a batch, for about `tokens` tokens, patches counted a half."""
     longest = {data.READING: min(46, W // 11) * (1 if H < 128 else 2), data.PARAGRAPHS: H * W // 460, data.PAGES: H * W // 600,
-               data.DOCUMENTS: 110, data.CHARTS: 110}.get(task, 60)
+               data.DOCUMENTS: 70, data.CHARTS: 80}.get(task, 60)
     length = 40 + H * W // 1024 + min(longest, longest_answer(task)) + 40 * (QUESTIONS.get(task, 1) - 1)
     return max(8, tokens // (length + H * W // 512) // 8 * 8)
 

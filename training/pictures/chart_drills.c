@@ -203,18 +203,20 @@ void step_chart(pictures *p, const chart *c, pictures_item *out)
     bool given = c->pair[0] >= 0 && chance(p, 0.8);
     if (given) i = c->pair[0], j = c->pair[1];
     c->pair[0] = -1;
-    int range = PICK(p, ranges), most = c->kind == PIE && range > 100 ? 100 : range;
+    int range = ranges[below(p, 3 + (int)(4 * p->level))], most = c->kind == PIE && range > 100 ? 100 : range;
     int first = 1 + below(p, most), second = 1 + below(p, most), a = c->value[i], b = c->value[j];
     char q[200];
     if (given) {
         if (a != b) difference(c, c->name[i], c->name[j], abs(a - b), out);
         return;
     }
-    switch (below(p, 15)) {
+    switch (below(p, 17)) {
     case 0:
     case 1:
     case 2:
-    case 3: /* numbers alone */
+    case 3:
+    case 4:
+    case 5: /* numbers alone */
         if (chance(p, 0.3)) first = a, second = b;
         if (first == second) return;
         if (chance(p, 0.7)) {
@@ -226,18 +228,18 @@ void step_chart(pictures *p, const chart *c, pictures_item *out)
         told(out, "chart", q, NULL);
         snprintf(out->answer, sizeof out->answer, "%d", abs(first - second));
         return;
-    case 4:
-    case 5: /* one to be found */
+    case 6:
+    case 7: /* one to be found */
         if (a == second) return;
         if (chance(p, 0.5))
             difference(c, c->name[i], amount_of(c, second).s, abs(a - second), out);
         else
             difference(c, amount_of(c, second).s, c->name[i], abs(a - second), out);
         return;
-    case 6:
-    case 7:
-    case 8: values_of(p, c, 2, false, out); return;
-    case 9: /* written down */
+    case 8:
+    case 9:
+    case 10: values_of(p, c, 2, false, out); return;
+    case 11: /* written down */
         if (a == b) return;
         snprintf(q, sizeof q, "Work out the difference between %s and %s.", c->name[i], c->name[j]);
         told(out, "chart", q, "");
@@ -247,7 +249,7 @@ void step_chart(pictures *p, const chart *c, pictures_item *out)
         append(out->answer, sizeof out->answer, " = ");
         append(out->answer, sizeof out->answer, amount_of(c, abs(a - b)).s);
         return;
-    case 10:
+    case 12:
         if (a == b) return;
         snprintf(q, sizeof q, "Give the values of %s and %s and their difference as JSON.", c->name[i],
                  c->name[j]);
@@ -257,7 +259,7 @@ void step_chart(pictures *p, const chart *c, pictures_item *out)
         member(c, out, "difference", abs(a - b), false);
         append(out->answer, sizeof out->answer, "}");
         return;
-    case 11: { /* two differences */
+    case 13: { /* two differences */
         int at[3];
         if (c->n < 3) return;
         pick(p, c, 3, at);

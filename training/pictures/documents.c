@@ -42,7 +42,7 @@ void ask_fields_json(pictures *p, const document *d, pictures_item *out)
 {
     int pick[4], n = 0, most = d->n_fields < 4 ? d->n_fields : 4,
                  wanted = most > 1 ? 2 + below(p, most - 1) : 1;
-    if (p->split == PICTURES_TRAIN && (p->easy || chance(p, 0.4))) wanted = most > 1 ? 1 + below(p, 2) : 1;
+    if (p->split == PICTURES_TRAIN && (p->easy || chance(p, 0.2))) wanted = most > 1 ? 1 + below(p, 2) : 1;
     while (n < wanted) {
         int k = below(p, d->n_fields);
         bool again = false;
