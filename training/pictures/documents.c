@@ -166,6 +166,8 @@ void make_document(pictures *p, pictures_image *im, pictures_item *out)
         no_marks(im);
         double u = uniform(p, 0, 1);
         bool done;
+        /* Screens and signs are read without fault and have one question: training draws half as many. */
+        if (!p->whole && p->split == PICTURES_TRAIN) u *= 2;
         if (u < (p->whole ? 0.25 : 0.1)) {
             done = make_screen(p, im, d, out);
         } else if (!p->whole && u < (im->height < 256 ? 0.4 : 0.18)) {
