@@ -26,13 +26,14 @@ GRIDS = {
     data.CHARTS: [(256, 320, 0.3, 0.5), (320, 320, 0.2, 0.1), (256, 256, 0.15, 0.4), (320, 448, 0.15, 0), (448, 448, 0.12, 0), (256, 384, 0.08, 0)],
 }
 # Share of the batches of each family at the end of the course, at its beginning.
-SHARES = {data.READING: (0.18, 0.5), data.SHAPES: (0.1, 0.15), data.SCENES: (0.19, 0.25), data.PARAGRAPHS: (0.11, 0.03),
-          data.DOCUMENTS: (0.18, 0.04), data.PAGES: (0.08, 0.01), data.CHARTS: (0.16, 0.02)}
+SHARES = {data.READING: (0.14, 0.5), data.SHAPES: (0.04, 0.15), data.SCENES: (0.22, 0.25), data.PARAGRAPHS: (0.08, 0.03),
+          data.DOCUMENTS: (0.24, 0.04), data.PAGES: (0.06, 0.01), data.CHARTS: (0.22, 0.02)}
 # Share of the batches while the tower learns alone: what has many letters.
 TOWER = {data.READING: 0.25, data.SHAPES: 0.06, data.SCENES: 0.16, data.PARAGRAPHS: 0.2, data.DOCUMENTS: 0.12, data.PAGES: 0.13, data.CHARTS: 0.08}
 LONG = (data.PARAGRAPHS, data.PAGES)  # families whose answers are whole texts
 # Questions about one picture in training: its tokens are most of the cost, a question with its answer comes on top.
-QUESTIONS = {data.SHAPES: 4, data.SCENES: 4, data.DOCUMENTS: 5, data.CHARTS: 5}
+QUESTIONS = {data.SHAPES: 4, data.SCENES: 4, data.DOCUMENTS: 7, data.CHARTS: 8}
+TURN = 50  # tokens of a question with its answer, on average: the last questions of a picture that would take more are left out
 READING_PLACES = 64  # places of a cell's first character that the marks' head tells apart
 
 
@@ -152,7 +153,11 @@ def make_batch(generator, text, task, H, W, size, seed, index, most=1):
             continue
         damage[i] = generator.damage
         items.append((*asked[0][:2], data.plain(asked[0][2])))
-        row, where = text.conversation(turns, n_image, rng.random(len(turns)) < 0.5)
+        bare = rng.random(len(turns)) < 0.5
+        row, where = text.conversation(turns, n_image, bare)
+        while len(turns) > 1 and len(row) > n_image + TURN * most:  # all rows of a batch are filled up to the longest
+            turns.pop()
+            row, where = text.conversation(turns, n_image, bare)
         rows.append(row)
         spans.append(where)
     T = rounded(max(map(len, rows)), 8)
@@ -179,7 +184,7 @@ def make_batch(generator, text, task, H, W, size, seed, index, most=1):
 def batch_size(task, H, W, tokens):
     """Pictures of a batch, for about `tokens` tokens, patches counted a half."""
     longest = {data.READING: min(46, W // 11) * (1 if H < 128 else 2), data.PARAGRAPHS: H * W // 460, data.PAGES: H * W // 600,
-               data.DOCUMENTS: 110, data.CHARTS: 90}.get(task, 60)
+               data.DOCUMENTS: 70, data.CHARTS: 80}.get(task, 60)
     length = 40 + H * W // 1024 + min(longest, longest_answer(task)) + 40 * (QUESTIONS.get(task, 1) - 1)
     return max(8, tokens // (length + H * W // 512) // 8 * 8)
 

@@ -227,25 +227,142 @@ def test_things(lib, assets, things):
     check(len(asked_of) >= 8 and min(asked_of.values()) >= 5, f'too little was asked to tell: {dict(asked_of)}')
 
 
-def test_charts(lib, assets):
-    """What JSON and the answers say of a chart agrees with each other: one value has one text."""
-    generator, read = data.Generator(lib, assets, data.TRAIN), 0
-    for i in range(400):
-        asked = drawn(generator, 6, i, data.CHARTS, most=6)[0]
-        told = collections.defaultdict(set)
-        for task, prompt, answer in asked:
-            answer = data.plain(answer)
-            if m := re.match(r'(?:What is the value of|How much is|What value does) (\S+?)(?: have)?\?$', prompt):
-                told[m[1]].add(answer)
-            elif prompt in ('Give all values as JSON.', 'Read the chart as JSON.') or re.match(r'Give the value of \S+ as JSON\.', prompt):
-                for name, value in re.findall(r'"(\S+)": "?([^",}]+)', answer):
+def chart_values(asked):
+    """Name -> the texts that direct questions give for its value, of one chart."""
+    told = collections.defaultdict(set)
+    for task, prompt, answer in asked:
+        if m := re.match(r'(?:What is the value of|How much is|What value does) (\S+?)(?: have)?\?$', prompt):
+            told[m[1]].add(answer)
+        elif prompt in ('Give all values as JSON.', 'Read the chart as JSON.') or re.match(r'Give the values? of .* as JSON\.', prompt):
+            for name, value in re.findall(r'"(\S+)": "?([^",}]+)', answer):
+                if name != 'difference':
                     told[name].add(value)
-            elif m := re.match(r'Is the value of (\S+) (\S+?)\?', prompt):
-                if answer == 'Yes':
-                    told[m[1]].add(m[2])
-        read += sum(len(v) for v in told.values())
-        check(all(len(v) == 1 for v in told.values()), f'chart {i}: {dict(told)}')
-    check(read > 300, 'few values were asked for')
+        elif m := re.match(r'Give the values of (.*)\.$', prompt):
+            for name, value in zip(re.split(', | and ', m[1]), re.split(', | and ', answer)):
+                told[name].add(value)
+        elif m := re.match(r'Is the value of (\S+) (\S+?)\?', prompt):
+            if answer == 'Yes':
+                told[m[1]].add(m[2])
+    return told
+
+
+def whole(text):
+    return int(re.match(r'\d+', text)[0])
+
+
+def chart_agrees(prompt, answer, value, order):
+    """(kind of question, whether the answer follows from the values: name -> number); None where not all of them are known.
+
+    order: the names, all of them.
+    """
+    def asks(pattern):
+        nonlocal said
+        said = re.match(pattern, prompt)
+        return said
+
+    def number(word):  # of a name or a literal
+        return value[word] if word in order else whole(word)
+    said = None
+    try:
+        if asks(r'What is the difference between (\S+) and (\S+?)\?$'):
+            names = [w for w in said.groups() if w in order]
+            return ('difference', 'difference of a number', 'difference of numbers')[2 - len(names)], whole(answer) == abs(number(said[1]) - number(said[2])) > 0
+        if asks(r'What is (\d+) - (\d+)\?'):
+            return 'minus', int(answer) == int(said[1]) - int(said[2]) > 0
+        if asks(r'Work out the difference between (\S+) and (\S+)\.'):
+            a, b, c = map(whole, re.fullmatch(r'(\S+) - (\S+) = (\S+)', answer).groups())
+            return 'work out', a - b == c > 0 and {a, b} == {value[said[1]], value[said[2]]}
+        if asks(r'Give the values of (\S+) and (\S+) and their difference'):
+            a, b, c = map(int, re.findall(r': "?(\d+)', answer))
+            return 'and their difference', c == abs(a - b) and (a, b) == (value[said[1]], value[said[2]])
+        if asks(r'Which is closer to (\S+), (\S+) or (\S+)\?'):
+            far = {name: abs(value[name] - value[said[1]]) for name in said.groups()[1:]}
+            return 'closer', far.get(answer) == min(far.values()) and len(set(far.values())) == 2
+        if asks(r'Which is (larger|smaller), (\S+) or (\S+)\?'):
+            return 'larger of two', answer == (max if said[1] == 'larger' else min)(said[2], said[3], key=value.__getitem__) and value[said[2]] != value[said[3]]
+        if asks(r'Is (\S+) (larger|smaller) than (\S+?)\?'):
+            return 'larger than', (answer == 'Yes') == ((value[said[1]] > value[said[3]]) == (said[2] == 'larger'))
+        if asks(r'Which one has the value (\S+?)\?$'):
+            return 'which has', value[answer] == whole(said[1]) and sum(v == value[answer] for v in value.values()) == 1
+        if asks(r'Where is (\S+) on the scale\?'):
+            lines = [whole(w) for w in answer.split() if w[0].isdigit()]
+            return 'scale', sum(lines) == len(lines) * value[said[1]] and answer.startswith('at ' if len(lines) == 1 else 'between ')
+        if asks(r'Is (\S+) above (\S+?)\?'):
+            return 'above', (answer == 'Yes') == (value[said[1]] > whole(said[2])) and value[said[1]] != whole(said[2])
+        if asks(r'How many are above (\S+?)\?'):
+            return 'how many above', int(answer) == sum(value[n] > whole(said[1]) for n in order)
+        if prompt == 'What is the largest number on the scale?':
+            return 'largest on the scale', whole(answer) >= max(value.values())
+        if prompt == 'List all values in order.':
+            return 'values in order', [whole(v) for v in answer.split(', ')] == [value[n] for n in order]
+        if prompt in ('Which is the largest?', 'Which is the smallest?'):
+            return 'largest', value[answer] == [f(value[n] for n in order) for f in (max, min)]['smallest' in prompt]
+        if asks(r'Which one comes (after|before) (\S+)\?'):
+            return 'order', order.index(answer) - order.index(said[2]) == (1 if said[1] == 'after' else -1)
+    except KeyError:
+        return None
+    except (ValueError, AttributeError, TypeError):
+        return 'form', False
+
+
+def test_charts(lib, assets):
+    """What JSON and the answers say of a chart agrees with each other: one value has one text, and what follows from values does."""
+    read, derived = 0, collections.Counter()
+    for split, charts, most in ((data.TRAIN, 400, 40), (data.HELD_OUT, 60, 40)):
+        generator = data.Generator(lib, assets, split)
+        for i in range(charts):
+            asked, _, marks = drawn(generator, 6, i, data.CHARTS, most=most)
+            asked = [(task, prompt, data.plain(answer)) for task, prompt, answer in asked]
+            told = chart_values(asked)
+            read += sum(len(v) for v in told.values())
+            check(all(len(v) == 1 for v in told.values()), f'split {split}, chart {i}: {dict(told)}')
+            value = {name: whole(next(iter(v))) for name, v in told.items()}
+            every = [re.findall(r'"([^" ]+)": ', answer) for _, prompt, answer in asked if prompt in ('Give all values as JSON.', 'Read the chart as JSON.')]
+            every += [answer.split(', ') for _, prompt, answer in asked if prompt == 'List all names in order.']
+            order = every[0] if every else []
+            check(all(e == order for e in every), f'split {split}, chart {i}: in two orders: {every}')
+            for task, prompt, answer in asked if order else ():
+                agrees = chart_agrees(prompt, answer, value, order)
+                if agrees:
+                    derived[agrees[0]] += 1
+                    check(agrees[1], f'split {split}, chart {i}: {prompt} {answer!r}, but {value}')
+    check(read > 1500, 'few values were asked for')
+    check(len(derived) >= 16 and min(derived.values()) >= 5, f'few questions follow from values: {dict(derived)}')
+
+
+def test_rows(lib, assets):
+    """What training asks about rows agrees with the text of the same document, which pages tell."""
+    generator, seen = data.Generator(lib, assets, data.TRAIN), collections.Counter()
+    number = lambda s: int(re.sub(r'\D', '', s))  # noqa: E731
+    for i in range(400):
+        asked = [(task, prompt, data.plain(answer)) for task, prompt, answer in drawn(generator, 9, i, data.DOCUMENTS, 384, 384, 80)[0]]
+        lists = {m[1]: answer.split(', ') for _, prompt, answer in asked if (m := re.match(r'List all (.*) in order\.', prompt))}
+        names = lists.get('rows') or lists.get('items') or []
+        columns = {key: cells for key, cells in lists.items() if key not in ('rows', 'items')}
+        cells = next(iter(columns.values())) if columns else []
+        amount = {n: number(c) for n, c in zip(names, cells)} if len(names) == len(cells) else {}
+        for task, prompt, answer in asked:
+            right = None
+            if m := re.match(r'What comes (after|before) (.*)\?$', prompt):
+                right = names.index(answer) - names.index(m[2]) == (1 if m[1] == 'after' else -1) if names else None
+            elif m := re.match(r'What is the (first|second|third|last) (?:row|item)\?$', prompt):
+                right = answer == names[{'first': 0, 'second': 1, 'third': 2, 'last': -1}[m[1]]] if names else None
+            elif m := re.match(r'Which number in the list is (.*)\?$', prompt):
+                right = names[int(answer) - 1] == m[1] if names else None
+            elif (m := re.match(r'Which has (?:the )?(more|fewer|larger|smaller) \S+?, (.*)\?$', prompt)) and amount:
+                two = sorted((n for n in names if n in m[2].split(' or ')), key=amount.get)
+                right = len(two) == 2 and answer == two[-1 if m[1] in ('more', 'larger') else 0]
+            elif (m := re.match(r'What is the (largest|smallest) of the (\S+)\?$', prompt)) and cells:
+                right = answer == (max if m[1] == 'largest' else min)(cells, key=number)
+            elif (m := re.match(r'Which (?:row|item) (?:costs|has) the (most|least|largest|fewest|smallest)\b.*\?$', prompt)) and amount:
+                right = answer == (max if m[1] in ('most', 'largest') else min)(names, key=amount.get)
+            elif (m := re.match(r'Give the row of (.*) as JSON\.', prompt)) and amount:
+                said = re.findall(r'": "([^"]*)"', answer)
+                right = said[0] == m[1] and said[-1] == cells[names.index(m[1])]
+            if right is not None:
+                seen[' '.join(prompt.split()[:2]) if prompt[:5] == 'What ' else prompt.split()[0]] += 1
+                check(right, f'document {i}: {prompt} {answer!r}, but {dict(zip(names, cells)) or names or cells}')
+    check(len(seen) == 4 and min(seen.values()) >= 20, f'few questions about rows: {dict(seen)}')
 
 
 def test_styles(lib, assets, things):
@@ -290,6 +407,7 @@ def main():
             test_things(lib, assets, things)
             test_charts(lib, assets)
             test_styles(lib, assets, things)
+            test_rows(lib, assets)
     print(f'generator of pictures: {passed} passed, {failed} failed')
     return 1 if failed or not passed else 0
 

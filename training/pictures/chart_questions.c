@@ -7,53 +7,6 @@
 
 static const char *const kind_names[] = {"bar chart", "bar chart", "line chart", "pie chart"};
 
-/* Short answers that take looking: training asks for them besides. */
-static void drill(pictures *p, const void *what, pictures_item *out)
-{
-    const chart *c = what;
-    int i = below(p, c->n), j = (i + 1 + below(p, c->n - 1)) % c->n;
-    char q[200], v[32], one[64];
-    snprintf(v, sizeof v, "%d%s", c->value[i], c->unit);
-    bool alone = true;
-    for (int k = 0; k < c->n; k++) alone &= k == i || c->value[k] != c->value[i];
-    switch (below(p, 7)) {
-    case 0:
-    case 1:
-        snprintf(q, sizeof q, "What is the value of %s?", c->name[i]);
-        snprintf(one, sizeof one, COPIED "%s" COPIED, v);
-        told(out, "chart", q, one);
-        return;
-    case 2:
-    case 3:
-        if (c->value[i] == c->value[j]) return;
-        snprintf(q, sizeof q, chance(p, 0.5) ? "Which is larger, %s or %s?" : "Which is smaller, %s or %s?",
-                 c->name[i], c->name[j]);
-        snprintf(one, sizeof one, COPIED "%s" COPIED,
-                 c->name[(strstr(q, "larger") != NULL) == (c->value[i] > c->value[j]) ? i : j]);
-        told(out, "chart", q, one);
-        return;
-    case 4:
-        if (!alone) return;
-        snprintf(q, sizeof q, "Which one has the value %s?", v);
-        snprintf(one, sizeof one, COPIED "%s" COPIED, c->name[i]);
-        told(out, "chart", q, one);
-        return;
-    case 5: {
-        bool yes = chance(p, 0.5);
-        if (!yes && c->value[i] == c->value[j]) return;
-        snprintf(q, sizeof q, "Is the value of %s %d%s?", c->name[i], c->value[yes ? i : j], c->unit);
-        reply_yes(p, out, q, yes);
-        return;
-    }
-    default:
-        snprintf(q, sizeof q, "Give the value of %s as JSON.", c->name[i]);
-        told(out, "json", q, NULL);
-        snprintf(out->answer, sizeof out->answer,
-                 c->unit[0] ? "{\"%s\": \"" COPIED "%s" COPIED "\"}" : "{\"%s\": " COPIED "%s" COPIED "}",
-                 c->name[i], v);
-    }
-}
-
 void ask_chart(pictures *p, const chart *c, pictures_item *out)
 {
     int i = below(p, c->n), j = (i + 1 + below(p, c->n - 1)) % c->n, high = 0, low = 0;
@@ -70,7 +23,10 @@ void ask_chart(pictures *p, const chart *c, pictures_item *out)
     static const char *const things[] = {"bars", "bars", "points", "slices"};
     char q[200], v[160], t[32];
     snprintf(t, sizeof t, "%d%s", c->value[i], c->unit);
-    int u = below(p, 18);
+    /* Training asks more for what is learnt slowly: differences, the one of a value, all values. */
+    static const int slow[] = {0,  1,  2,  3,  5,  7,  7,  9,  10, 10, 10,
+                               10, 10, 12, 13, 13, 14, 15, 15, 15, 16, 17};
+    int u = p->split == PICTURES_TRAIN ? PICK(p, slow) : below(p, 18);
     if (u < 5) {
         snprintf(q, sizeof q,
                  chance(p, 0.6)   ? "What is the value of %s?"
@@ -133,8 +89,12 @@ void ask_chart(pictures *p, const chart *c, pictures_item *out)
 
 void ask_chart_again(pictures *p, const void *what, pictures_item *out)
 {
-    if (chance(p, 0.5))
-        drill(p, what, out);
+    const chart *c = what;
+    double u = uniform(p, 0, 1);
+    if (u < 0.4 || c->pair[0] >= 0)
+        step_chart(p, c, out);
+    else if (u < 0.75)
+        drill_chart(p, c, out);
     else
-        ask_chart(p, what, out);
+        ask_chart(p, c, out);
 }

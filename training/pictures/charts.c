@@ -50,10 +50,10 @@ static void make_values(pictures *p, chart *c)
         snprintf(c->unit, sizeof c->unit, "%%");
         return;
     }
-    c->step = steps[below(p, 8)];
+    c->step = steps[below(p, p->easy ? 5 : 8)]; /* small numbers are learnt first */
     int lines = 4 + below(p, 4);
     c->top = c->step * lines;
-    c->printed = chance(p, 0.6);
+    c->printed = chance(p, p->split == PICTURES_TRAIN ? 0.5 : 0.6);
     if (chance(p, 0.2)) snprintf(c->unit, sizeof c->unit, "%s", chance(p, 0.5) ? "%" : "k");
     for (int i = 0; i < c->n; i++) {
         int tries = 0;
@@ -210,7 +210,9 @@ static bool draw_pie(pictures *p, pictures_image *im, chart *c, pen s)
 void make_chart(pictures *p, pictures_image *im, pictures_item *out)
 {
     for (int tries = 0; tries < 60; tries++) {
-        chart c = {.kind = below(p, 4)};
+        /* Training sees more of the kinds that are misread more: bars that lie, and pies. */
+        static const int often[] = {COLUMNS, BARS, BARS, LINE, PIE, PIE};
+        chart c = {.kind = p->split == PICTURES_TRAIN ? PICK(p, often) : below(p, 4)};
         c.n = 2 + below(p, p->easy ? 2 : p->level < 0.4 ? 3 : c.kind == PIE ? 5 : MOST - 1);
         name_all(p, &c);
         make_values(p, &c);
@@ -243,6 +245,8 @@ void make_chart(pictures *p, pictures_image *im, pictures_item *out)
         start_page(p);
         ground(p, im, c.paper, false);
         if (!(c.kind == PIE ? draw_pie : draw_axes)(p, im, &c, s) || p->spoiled) continue;
+        int pair[2] = {-1, -1};
+        c.pair = pair;
         ask_chart(p, &c, out);
         ask_more(p, ask_chart_again, &c);
         return;

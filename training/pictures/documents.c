@@ -42,7 +42,7 @@ void ask_fields_json(pictures *p, const document *d, pictures_item *out)
 {
     int pick[4], n = 0, most = d->n_fields < 4 ? d->n_fields : 4,
                  wanted = most > 1 ? 2 + below(p, most - 1) : 1;
-    if (p->split == PICTURES_TRAIN && (p->easy || chance(p, 0.4))) wanted = most > 1 ? 1 + below(p, 2) : 1;
+    if (p->split == PICTURES_TRAIN && (p->easy || chance(p, 0.2))) wanted = most > 1 ? 1 + below(p, 2) : 1;
     while (n < wanted) {
         int k = below(p, d->n_fields);
         bool again = false;
@@ -106,6 +106,9 @@ void ask_document(pictures *p, const document *d, pictures_item *out)
     static const char *const kinds[] = {"receipt", "invoice", "form", "business card", "ticket",
                                         "label",   "table",   "sign", "code",          "dialog"};
     double u = uniform(p, 0, 1);
+    /* Training asks more for what is learnt slowly: several fields as JSON, rows. */
+    bool training = p->split == PICTURES_TRAIN;
+    if (training && d->n_fields > 1 && chance(p, 0.08)) u = 0;
     if (p->whole) {
         ask_whole(p, d, out);
     } else if (u < 0.15 && d->n_fields > 1) {
@@ -132,7 +135,7 @@ void ask_document(pictures *p, const document *d, pictures_item *out)
         for (int i = 0; i < 3; i++) others[i] = d->f[(k + 1 + below(p, d->n_fields - 1)) % d->n_fields].value;
         snprintf(q, sizeof q, "What is %s?", f->subject);
         reply_choice(p, out, q, f->value, others, 1 + below(p, 3), true);
-    } else if (d->n_rows && (chance(p, 0.4) || !d->n_fields)) {
+    } else if (d->n_rows && (chance(p, training ? 0.6 : 0.4) || !d->n_fields)) {
         ask_rows(p, d, out);
     } else if (d->n_fields) {
         /* The total and the date are asked for more often than the rest. */
@@ -163,6 +166,8 @@ void make_document(pictures *p, pictures_image *im, pictures_item *out)
         no_marks(im);
         double u = uniform(p, 0, 1);
         bool done;
+        /* Screens and signs are read without fault and have one question: training draws half as many. */
+        if (!p->whole && p->split == PICTURES_TRAIN) u *= 2;
         if (u < (p->whole ? 0.25 : 0.1)) {
             done = make_screen(p, im, d, out);
         } else if (!p->whole && u < (im->height < 256 ? 0.4 : 0.18)) {

@@ -236,7 +236,8 @@ static void table(pictures *p, document *d, int height, int width)
 
 void make_up(pictures *p, document *d, int height)
 {
-    int u = below(p, 20);
+    /* Training is asked about tables more: their rows are misread more. */
+    int u = below(p, p->split == PICTURES_TRAIN && !p->whole ? 22 : 20);
     int width = (int)(2 * p->turn_x);
     bool small = height < 256;
     if (small) u = 10 + below(p, 10);
